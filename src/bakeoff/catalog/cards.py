@@ -1,0 +1,168 @@
+"""The cards: what a study can name, as plain data. A card says where its code is (`module:function`) and never imports it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bakeoff.errors import MissingPackageError
+
+Kind = Literal["model", "method", "loss", "treatment", "dataset", "task", "metric"]
+
+
+class Settings(BaseModel):
+    """Base of a component's typed settings: strict, unknown keys refused. The base itself has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What every card says.
+
+    Attributes:
+        name: what a study writes.
+        version: version of its arithmetic; it changes when numbers would.
+        summary: one sentence for lists and reports.
+        source: paper with equation, or the software and version it was checked against.
+        path: its code as `module:function`; empty where there is none.
+        settings: model of its settings.
+    """
+
+    kind: ClassVar[Kind]
+    name: str
+    version: int = 1
+    summary: str
+    source: str = ""
+    path: str = ""
+    settings: type[Settings] = Settings
+
+    def load(self) -> Callable[..., Any]:
+        """Import the card's code.
+
+        Returns:
+            The function that `path` names.
+
+        Raises:
+            MissingPackageError: if a package that it needs is not installed.
+        """
+        module, _, name = self.path.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+        except ModuleNotFoundError as error:
+            raise MissingPackageError(error.name or module, f"{self.kind} {self.name}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossCard(Card):
+    """A loss: `path` gives a function (logits [B, L], targets [B, L], settings) -> values [B, L], unreduced."""
+
+    kind: ClassVar[Kind] = "loss"
+    tasks: tuple[str, ...] = ("multilabel",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodCard(Card):
+    """A method: how a recipe learns.
+
+    Attributes:
+        needs_model: whether the recipe names a pretrained model (and with it loss, pooling and training).
+    """
+
+    kind: ClassVar[Kind] = "method"
+    needs_model: bool = True
+    tasks: tuple[str, ...] = ("multilabel",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricCard(Card):
+    """A metric: `path` gives a function (gold [N, L] bool, predicted [N, L] bool) -> float.
+
+    Attributes:
+        higher_is_better: direction.
+        thresholded: whether it needs decisions (and so a threshold), not probabilities.
+    """
+
+    kind: ClassVar[Kind] = "metric"
+    higher_is_better: bool = True
+    thresholded: bool = True
+    tasks: tuple[str, ...] = ("multilabel",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskCard(Card):
+    """A task kind.
+
+    Attributes:
+        metrics: names of the metrics that fit it, the default first.
+    """
+
+    kind: ClassVar[Kind] = "task"
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard(Card):
+    """A pretrained model.
+
+    Attributes:
+        repository: id on the hub, or empty.
+        revision: pinned commit on the hub.
+        package: Python package whose files carry it, or empty.
+        folder: path of the model's folder inside that package.
+        weights_sha256: hash of `model.safetensors`, or empty if unknown.
+        family: `model_type` of its configuration.
+        pooling: what it was trained with.
+        parameters: number of parameters.
+    """
+
+    kind: ClassVar[Kind] = "model"
+    repository: str = ""
+    revision: str = ""
+    package: str = ""
+    folder: str = ""
+    weights_sha256: str = ""
+    family: str = ""
+    pooling: Literal["first", "mean", "last"] = "mean"
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """Files of a dataset on the hub.
+
+    Attributes:
+        repository: id on the hub.
+        revision: pinned commit.
+        files: path in the repository by split.
+    """
+
+    repository: str
+    revision: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard(Card):
+    """A dataset: `path` gives a function (folder: Path) -> bakeoff.data.store.Import that reads its raw files.
+
+    Attributes:
+        task: the kind of task it is for.
+        labels: label names in the order of their ids.
+        expected: published number of rows by split.
+        terms: licence and owner.
+        hub: where `bakeoff fetch` finds it; None if it is not on the hub.
+        packaged: whether it ships with Bakeoff (then it is imported when first used).
+    """
+
+    kind: ClassVar[Kind] = "dataset"
+    task: str = "multilabel"
+    labels: tuple[str, ...] = ()
+    expected: dict[str, int] = field(default_factory=dict)
+    terms: str = ""
+    hub: HubFiles | None = None
+    packaged: bool = False

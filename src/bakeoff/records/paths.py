@@ -1,0 +1,248 @@
+"""One owner of every path: the home folder, a run, a trial, an attempt. Nobody else joins names to paths of a run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder shared by all runs: imported data, fetched models, token stores.
+
+    Attributes:
+        root: `$BAKEOFF_HOME`, or the platform's cache folder.
+    """
+
+    root: Path
+
+    @staticmethod
+    def default() -> Home:
+        """The home of this process.
+
+        Returns:
+            `$BAKEOFF_HOME` if set, else `$XDG_CACHE_HOME/bakeoff`, else `~/.cache/bakeoff`.
+        """
+        chosen = os.environ.get("BAKEOFF_HOME")
+        if chosen:
+            return Home(Path(chosen).expanduser().absolute())
+        cache = os.environ.get("XDG_CACHE_HOME")
+        base = Path(cache).expanduser() if cache else Path.home() / ".cache"
+        return Home((base / "bakeoff").absolute())
+
+    @property
+    def datasets(self) -> Path:
+        """Imported datasets: `datasets/<name>/<fingerprint>/`."""
+        return self.root / "datasets"
+
+    @property
+    def models(self) -> Path:
+        """Fetched and converted models: `models/<name>/<revision>/`."""
+        return self.root / "models"
+
+    @property
+    def tokens(self) -> Path:
+        """Token stores: `tokens/<key>/`."""
+        return self.root / "tokens"
+
+    @property
+    def jobs(self) -> Path:
+        """Folders of jobs that belong to no run (conversion of a model)."""
+        return self.root / "jobs"
+
+
+@dataclass(frozen=True)
+class AttemptFolder:
+    """Where the child of one attempt writes; nobody else does.
+
+    Attributes:
+        root: `<trial>/attempts/<n>`, or the folder of another job.
+    """
+
+    root: Path
+
+    @property
+    def job(self) -> Path:
+        """`job.json`: what the child is to do."""
+        return self.root / "job.json"
+
+    @property
+    def log(self) -> Path:
+        """`log.jsonl`: progress, a record a line."""
+        return self.root / "log.jsonl"
+
+    @property
+    def console(self) -> Path:
+        """`console.log`: what the child printed."""
+        return self.root / "console.log"
+
+    @property
+    def outcome(self) -> Path:
+        """`outcome.json`: the child's last word."""
+        return self.root / "outcome.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """`checkpoints/`."""
+        return self.root / "checkpoints"
+
+    @property
+    def product(self) -> Path:
+        """`product/`: what the runner validates and renames into the trial's folder."""
+        return self.root / "product"
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """One trial's folder.
+
+    Attributes:
+        root: `<run>/trials/<trial id>`.
+    """
+
+    root: Path
+
+    @property
+    def trial(self) -> Path:
+        """`trial.json`: the trial's spec."""
+        return self.root / "trial.json"
+
+    @property
+    def result(self) -> Path:
+        """`result.json`: deterministic; a trial is complete if and only if it verifies."""
+        return self.root / "result.json"
+
+    @property
+    def validation(self) -> Path:
+        """`validation.npz`: ids, outputs and gold of the validation examples."""
+        return self.root / "validation.npz"
+
+    @property
+    def test(self) -> Path:
+        """`test.npz`: the same of the test examples, unscored; only analysis opens it."""
+        return self.root / "test.npz"
+
+    @property
+    def model(self) -> Path:
+        """`model/`: the trained model, where the study keeps it."""
+        return self.root / "model"
+
+    @property
+    def state(self) -> Path:
+        """`state.json`: state, reason, attempt."""
+        return self.root / "state.json"
+
+    @property
+    def circumstances(self) -> Path:
+        """`circumstances.json`: times, machine, peaks, deviations: all that may differ between two equal trials."""
+        return self.root / "circumstances.json"
+
+    @property
+    def attempts(self) -> Path:
+        """`attempts/`."""
+        return self.root / "attempts"
+
+    def attempt(self, number: int) -> AttemptFolder:
+        """The folder of one attempt.
+
+        Args:
+            number: from 1.
+
+        Returns:
+            Its paths.
+        """
+        return AttemptFolder(self.attempts / str(number))
+
+    def attempt_numbers(self) -> list[int]:
+        """The attempts made so far.
+
+        Returns:
+            Their numbers, ascending.
+        """
+        if not self.attempts.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.attempts.iterdir() if entry.name.isdigit())
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder in which a study is carried out.
+
+    Attributes:
+        root: `runs/<name>-<profile>` beside the study unless said otherwise.
+    """
+
+    root: Path
+
+    @property
+    def study(self) -> Path:
+        """`study.yaml`: the resolved study."""
+        return self.root / "study.yaml"
+
+    def plan(self, phase: str) -> Path:
+        """The plan of a phase.
+
+        Args:
+            phase: its name; `final` where the study declares none.
+
+        Returns:
+            `plans/<phase>.json`.
+        """
+        return self.root / "plans" / f"{phase}.json"
+
+    @property
+    def plans(self) -> Path:
+        """`plans/`."""
+        return self.root / "plans"
+
+    @property
+    def jobs(self) -> Path:
+        """`jobs/<job id>/`: folders of preparing jobs."""
+        return self.root / "jobs"
+
+    @property
+    def trials(self) -> Path:
+        """`trials/`."""
+        return self.root / "trials"
+
+    def trial(self, trial_id: str) -> TrialFolder:
+        """The folder of one trial.
+
+        Args:
+            trial_id: its id.
+
+        Returns:
+            Its paths.
+        """
+        return TrialFolder(self.trials / trial_id)
+
+    @property
+    def looks(self) -> Path:
+        """`looks.jsonl`: each opening of test scores."""
+        return self.root / "looks.jsonl"
+
+    @property
+    def analysis(self) -> Path:
+        """`analysis.json`."""
+        return self.root / "analysis.json"
+
+    @property
+    def report(self) -> Path:
+        """`report.html`."""
+        return self.root / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """`figures/`."""
+        return self.root / "figures"
+
+    @property
+    def lock(self) -> Path:
+        """`lock`: held by the runner while it runs."""
+        return self.root / "lock"
+
+    @property
+    def owner(self) -> Path:
+        """`owner.json`: who holds the lock."""
+        return self.root / "owner.json"

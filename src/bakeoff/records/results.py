@@ -1,0 +1,327 @@
+"""What came of it: states, outcomes of children, results of trials, stored outputs."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bakeoff.errors import FormatError
+from bakeoff.records.files import read_document, sha256_bytes, sha256_file, write_bytes, write_document
+from bakeoff.records.paths import TrialFolder
+from bakeoff.records.specs import Spec
+
+RESULT_VERSION = 1
+OUTCOME_VERSION = 1
+STATE_VERSION = 1
+CIRCUMSTANCES_VERSION = 1
+
+
+class State(StrEnum):
+    """How a trial stands.
+
+    A trial ends in exactly one of `complete`, `failed`, `oom`, `diverged`, `timeout`, `pruned`, `cancelled`.
+    """
+
+    PENDING = "pending"
+    """Planned, not begun."""
+    RUNNING = "running"
+    """A child works on it, and a runner watches that child."""
+    PREEMPTED = "preempted"
+    """Interrupted from outside; it goes on at the next start."""
+    COMPLETE = "complete"
+    """`result.json` and every file in its manifest verify."""
+    FAILED = "failed"
+    """The child ended with an error, or without a result."""
+    OOM = "oom"
+    """Not even a micro-batch of one fitted into memory."""
+    DIVERGED = "diverged"
+    """Loss or gradients were not finite too often in a row."""
+    TIMEOUT = "timeout"
+    """The time limit passed, or no step was made for too long."""
+    PRUNED = "pruned"
+    """A sweep stopped it early."""
+    CANCELLED = "cancelled"
+    """The user stopped it."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen without a user's word."""
+        return self not in (State.PENDING, State.RUNNING, State.PREEMPTED)
+
+
+class FileEntry(Spec):
+    """A file of a manifest.
+
+    Attributes:
+        sha256: hash of its bytes.
+        bytes: its size.
+    """
+
+    sha256: str
+    bytes: int
+
+
+class Result(Spec):
+    """`result.json`: what a trial found; the same bytes whenever the same trial runs.
+
+    Attributes:
+        trial: the trial's id.
+        definition: hash of what defines it.
+        validation: scores on validation at the chosen checkpoint, by metric.
+        training: facts of training: steps, examples, tokens, history, skipped steps, parameters, hash of the weights.
+        manifest: every other file of the trial that belongs to the result, by relative path.
+    """
+
+    trial: str
+    definition: str
+    validation: dict[str, Any]
+    training: dict[str, Any]
+    manifest: dict[str, FileEntry]
+
+    def write(self, path: Path) -> None:
+        """Write `result.json`.
+
+        Args:
+            path: where.
+        """
+        write_document(path, "result", RESULT_VERSION, self.model_dump())
+
+    @staticmethod
+    def read(path: Path) -> Result:
+        """Read `result.json`; its manifest is not verified here.
+
+        Args:
+            path: where.
+
+        Returns:
+            The result.
+        """
+        return Result.model_validate(read_document(path, "result", RESULT_VERSION))
+
+
+class Outcome(Spec):
+    """`outcome.json`: the child's last word.
+
+    Attributes:
+        state: how it ended.
+        reason: one line for the user.
+        where: file, step or batch that it is about.
+        remedy: what to do next.
+        traceback: last lines of the traceback, for a fault of ours.
+        seconds: from the child's start to its end.
+        peak_bytes: largest resident memory.
+        imported: modules that were imported after the fork (should be none).
+        machine: what the child ran on: device, threads, precision, versions.
+        deviations: what the machine forced, in words.
+        facts: whatever else the job reports.
+    """
+
+    state: State
+    reason: str = ""
+    where: str = ""
+    remedy: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    imported: list[str] = Field(default_factory=list)
+    machine: dict[str, Any] = Field(default_factory=dict)
+    deviations: list[str] = Field(default_factory=list)
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write `outcome.json`.
+
+        Args:
+            path: where.
+        """
+        write_document(path, "outcome", OUTCOME_VERSION, self.model_dump(mode="json"))
+
+    @staticmethod
+    def read(path: Path) -> Outcome:
+        """Read `outcome.json`.
+
+        Args:
+            path: where.
+
+        Returns:
+            The outcome.
+        """
+        body = read_document(path, "outcome", OUTCOME_VERSION)
+        return Outcome.model_validate({**body, "state": State(body["state"])})
+
+
+class TrialState(Spec):
+    """`state.json`: how a trial stands, for people and for the next start.
+
+    Attributes:
+        state: one of `State`.
+        reason: one line; empty when all is well.
+        where: what the reason is about.
+        remedy: what to do next.
+        attempt: number of the last attempt; 0 before the first.
+        last_lines: the end of the console log of an attempt that failed.
+        log: the console log, relative to the run folder.
+        again: the command that runs just this trial again.
+    """
+
+    state: State
+    reason: str = ""
+    where: str = ""
+    remedy: str = ""
+    attempt: int = 0
+    last_lines: list[str] = Field(default_factory=list)
+    log: str = ""
+    again: str = ""
+
+    def write(self, path: Path) -> None:
+        """Write `state.json`.
+
+        Args:
+            path: where.
+        """
+        write_document(path, "state", STATE_VERSION, self.model_dump(mode="json"))
+
+    @staticmethod
+    def read(path: Path) -> TrialState:
+        """Read `state.json`.
+
+        Args:
+            path: where.
+
+        Returns:
+            The state.
+        """
+        body = read_document(path, "state", STATE_VERSION)
+        return TrialState.model_validate({**body, "state": State(body["state"])})
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Raw outputs of a model on one split.
+
+    Attributes:
+        ids: example ids, [N] text.
+        outputs: logits, [N, L] float32.
+        gold: targets, [N, L] uint8.
+    """
+
+    ids: list[str]
+    outputs: NDArray[np.float32]
+    gold: NDArray[np.uint8]
+
+    def write(self, path: Path) -> None:
+        """Write an `.npz` whose bytes depend on the content alone.
+
+        Args:
+            path: where.
+        """
+        encoded = [identifier.encode("utf-8", "surrogatepass") for identifier in self.ids]
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(item) for item in encoded], out=offsets[1:])
+        arrays = {
+            "ids": np.frombuffer(b"".join(encoded), dtype=np.uint8),
+            "id_offsets": offsets,
+            "outputs": np.ascontiguousarray(self.outputs, dtype=np.float32),
+            "gold": np.ascontiguousarray(self.gold, dtype=np.uint8),
+        }
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for name, array in arrays.items():
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, array, allow_pickle=False)
+                # a ZipInfo made here carries the fixed date of 1980, so equal contents are equal bytes
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
+        write_bytes(path, target.getvalue())
+
+    @staticmethod
+    def read(path: Path) -> Outputs:
+        """Read stored outputs; no pickle is ever loaded.
+
+        Args:
+            path: where.
+
+        Returns:
+            The outputs.
+
+        Raises:
+            FormatError: if the file is torn.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                raw = archive["ids"].tobytes()
+                offsets = archive["id_offsets"]
+                ids = [raw[a:b].decode("utf-8", "surrogatepass") for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+                return Outputs(ids, archive["outputs"], archive["gold"])
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise FormatError(f"stored outputs cannot be read: {error}", str(path), "run the trial again") from error
+
+
+def file_entry(path: Path) -> FileEntry:
+    """Hash a file for a manifest.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its entry.
+    """
+    return FileEntry(sha256=sha256_file(path), bytes=path.stat().st_size)
+
+
+def verify_manifest(folder: Path, manifest: dict[str, FileEntry]) -> list[str]:
+    """Compare files with a manifest.
+
+    Args:
+        folder: what the manifest's paths are relative to.
+        manifest: the expected files.
+
+    Returns:
+        A line for each file that is missing or differs; empty when all hold.
+    """
+    faults = []
+    for name, entry in manifest.items():
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{name} is missing")
+        elif path.stat().st_size != entry.bytes or sha256_file(path) != entry.sha256:
+            faults.append(f"{name} is not what the manifest says")
+    return faults
+
+
+def read_complete(folder: TrialFolder, definition_hash: str) -> Result | None:
+    """Read a trial's result if, and only if, the trial is complete.
+
+    Args:
+        folder: the trial's folder.
+        definition_hash: what the plan says the trial is.
+
+    Returns:
+        The verified result, or None if it is missing, torn, of another definition, or a file of its manifest differs.
+    """
+    try:
+        result = Result.read(folder.result)
+    except (FormatError, ValueError):
+        return None
+    if result.definition != definition_hash or verify_manifest(folder.root, result.manifest):
+        return None
+    return result
+
+
+def weights_hash(arrays: dict[str, bytes]) -> str:
+    """One hash over named byte strings, in the order of their names.
+
+    Args:
+        arrays: bytes by name.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return sha256_bytes(b"".join(name.encode() + b"\0" + sha256_bytes(arrays[name]).encode() for name in sorted(arrays)))

@@ -1,0 +1,282 @@
+"""What is asked for: components, tasks, models, recipes, trials, plans and jobs, as frozen strict models.
+
+A trial's id is a slug and a hash of everything that defines its numbers. Names and places (the recipe's name, folders) are
+not hashed; component versions, the data's fingerprint and the model's hash are.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bakeoff.errors import FormatError
+from bakeoff.records.files import canonical_json, read_document, sha256_bytes, write_document
+
+PLAN_VERSION = 1
+TRIAL_VERSION = 1
+JOB_VERSION = 1
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Schedule = Literal["cosine", "linear", "constant"]
+Pooling = Literal["first", "mean", "last"]
+
+
+class Spec(BaseModel):
+    """Base of all specs: frozen, strict, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Component(Spec):
+    """A catalog component as a recipe uses it.
+
+    Attributes:
+        name: its name in the catalog, such as `bce`.
+        version: the version of its arithmetic: it changes when numbers would.
+        settings: every setting with its value, defaults included.
+    """
+
+    name: str
+    version: int
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class TaskSpec(Spec):
+    """What is to be solved.
+
+    Attributes:
+        name: the task's name in the study.
+        dataset: the dataset's name.
+        fingerprint: hash of the imported dataset's content.
+        kind: the kind of task.
+        metric: the metric that chooses checkpoints and ranks recipes.
+        max_length: tokens kept of a text, special tokens included.
+        train_limit: examples drawn from the train split; None means all.
+        validation_limit: the same for validation.
+        test_limit: the same for test.
+        data_seed: governs which examples the limits draw.
+    """
+
+    name: str
+    dataset: str
+    fingerprint: str
+    kind: Literal["multilabel"]
+    metric: str
+    max_length: int
+    train_limit: int | None = None
+    validation_limit: int | None = None
+    test_limit: int | None = None
+    data_seed: int = 0
+
+
+class ModelSpec(Spec):
+    """A pretrained model, identified by content, never by place.
+
+    Attributes:
+        name: as the study names it: a catalog name, a hub id, or a folder's name.
+        revision: the hub's commit, or empty for a folder or a packaged model.
+        fingerprint: hash over configuration, weights and tokenizer files.
+        family: the architecture, the `model_type` of its configuration, such as `bert`.
+    """
+
+    name: str
+    revision: str = ""
+    fingerprint: str
+    family: str
+
+
+class TrainingSpec(Spec):
+    """Hyperparameters of the training loop, all resolved.
+
+    Attributes:
+        epochs: passes over the training examples.
+        batch_size: the effective batch: examples per optimizer step.
+        micro_batch_size: examples per forward pass; the batch is accumulated exactly from such parts.
+        learning_rate: peak rate of the body.
+        head_learning_rate: peak rate of the new head.
+        schedule: how the rate falls after the warm-up.
+        warmup: share of all steps in which the rate rises linearly from 0.
+        weight_decay: decoupled decay (not on norms and biases).
+        clip_norm: largest gradient norm; 0 means no clipping.
+        precision: arithmetic of forward and backward pass; master weights are float32.
+        gradient_checkpointing: recompute activations instead of keeping them.
+        evaluations_per_epoch: validations in an epoch; the best checkpoint is one of these points.
+        early_stopping: validations without improvement after which training ends; None means never.
+        dropout: dropout probability that overrides the model's own; None keeps the model's.
+        threads: CPU threads of the child.
+        max_skipped: non-finite steps in a row after which the trial ends as diverged.
+    """
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    micro_batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    head_learning_rate: float = Field(gt=0)
+    schedule: Schedule
+    warmup: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    clip_norm: float = Field(ge=0)
+    precision: Precision
+    gradient_checkpointing: bool
+    evaluations_per_epoch: int = Field(ge=1)
+    early_stopping: int | None = Field(default=None, ge=1)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    threads: int = Field(ge=1)
+    max_skipped: int = Field(ge=1)
+
+
+class RecipeSpec(Spec):
+    """All that may change a number, apart from task and seed.
+
+    Attributes:
+        name: the recipe's name in the study.
+        method: how it learns: `full`, `tfidf`, …
+        model: the pretrained model; None for methods that need none.
+        loss: the loss; None for methods that have their own.
+        pooling: how token vectors become one; None without a model.
+        training: hyperparameters of the training loop; None for methods that have their own.
+    """
+
+    name: str
+    method: Component
+    model: ModelSpec | None = None
+    loss: Component | None = None
+    pooling: Pooling | None = None
+    training: TrainingSpec | None = None
+
+
+class TrialSpec(Spec):
+    """One recipe on one task with one seed.
+
+    Attributes:
+        task: what is to be solved.
+        recipe: how.
+        seed: governs the head, the order of data and dropout.
+    """
+
+    task: TaskSpec
+    recipe: RecipeSpec
+    seed: int
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Everything that defines the trial's numbers: the spec without the names that a user chose."""
+        body = self.model_dump()
+        del body["task"]["name"], body["recipe"]["name"]
+        if body["recipe"]["model"]:
+            del body["recipe"]["model"]["name"], body["recipe"]["model"]["revision"]
+        return body
+
+    @property
+    def definition_hash(self) -> str:
+        """64 hexadecimal digits of the definition."""
+        return sha256_bytes(canonical_json(self.definition).encode())
+
+    @property
+    def id(self) -> str:
+        """The slug and the hash's first ten digits: `goemotions-bce-s42-1a2b3c4d5e`."""
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{self.task.name}-{self.recipe.name}").strip("-").lower()[:80]
+        return f"{slug}-s{self.seed}-{self.definition_hash[:10]}"
+
+
+class Plan(Spec):
+    """The trials that a phase expands to.
+
+    Attributes:
+        study: the study's name.
+        profile: the chosen profile, or empty.
+        phase: the phase's name.
+        baseline: the recipe that others are compared with, or empty.
+        trials: in the order in which they run.
+    """
+
+    study: str
+    profile: str = ""
+    phase: str = "final"
+    baseline: str = ""
+    trials: list[TrialSpec]
+
+    def write(self, path: Path) -> None:
+        """Write `plans/<phase>.json`.
+
+        Args:
+            path: where.
+        """
+        body = self.model_dump()
+        body["trials"] = [{"id": trial.id, **trial.model_dump()} for trial in self.trials]
+        write_document(path, "plan", PLAN_VERSION, body)
+
+    @staticmethod
+    def read(path: Path) -> Plan:
+        """Read a plan and check that every id is that of its content.
+
+        Args:
+            path: where.
+
+        Returns:
+            The plan.
+
+        Raises:
+            FormatError: if the file is torn or an id does not fit its content.
+        """
+        body = read_document(path, "plan", PLAN_VERSION)
+        ids = [trial.pop("id") for trial in body["trials"]]
+        plan = Plan.model_validate(body)
+        for trial_id, trial in zip(ids, plan.trials, strict=True):
+            if trial.id != trial_id:
+                raise FormatError(f"the trial {trial_id} is not what its id says", str(path), "run the study again (--new)")
+        return plan
+
+
+class JobSpec(Spec):
+    """What one child process is to do: `job.json`.
+
+    Attributes:
+        kind: which job of the worker.
+        id: name for logs: a trial's id, or the job's own.
+        families: architectures whose model code the child needs, so that the warm parent has imported them.
+        trial: for `train`: what to run.
+        dataset: folder of the imported dataset; empty if not needed.
+        model: folder of the pretrained model; empty if not needed.
+        tokens: folder of the token store: read by `train`, written by `prepare`.
+        max_length: for `prepare`: tokens kept of a text.
+        source: for `convert`: the file that is turned into safetensors.
+        deterministic: whether only deterministic kernels may run.
+        keep_model: whether a completed trial keeps its model.
+    """
+
+    kind: Literal["train", "prepare", "convert", "stub"]
+    id: str
+    families: list[str] = Field(default_factory=list)
+    trial: TrialSpec | None = None
+    dataset: str = ""
+    model: str = ""
+    tokens: str = ""
+    max_length: int = 0
+    source: str = ""
+    deterministic: bool = True
+    keep_model: bool = False
+    stub: dict[str, Any] = Field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write `job.json`.
+
+        Args:
+            path: where.
+        """
+        write_document(path, "job", JOB_VERSION, self.model_dump())
+
+    @staticmethod
+    def read(path: Path) -> JobSpec:
+        """Read `job.json`.
+
+        Args:
+            path: where.
+
+        Returns:
+            The job.
+        """
+        return JobSpec.model_validate(read_document(path, "job", JOB_VERSION))
