@@ -10,7 +10,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("bakeoff", "torch", "transformers", "tokenizers", "accelerate", "peft", "safetensors", "numpy", "scipy", "scikit-learn")
+PACKAGES = (
+    "bakeoff",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "peft",
+    "safetensors",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+)
 
 
 def package_versions() -> dict[str, str]:

@@ -221,7 +221,9 @@ def read_document(path: Path, kind: str, version: int) -> dict[str, Any]:
             "read it with the version of Bakeoff that wrote it, or run the study again in a new folder (--new)",
         )
     if document.get("checksum") != document_checksum(document):
-        raise FormatError("its checksum does not match: it is torn or was changed", str(path), "remove the file; it is made again")
+        raise FormatError(
+            "its checksum does not match: it is torn or was changed", str(path), "remove the file; it is made again"
+        )
     return {k: v for k, v in document.items() if k not in ("format", "checksum")}
 
 

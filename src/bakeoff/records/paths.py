@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from bakeoff.records.files import canonical_json, sha256_bytes
+
+TOKENS_VERSION = 1
+
+
+def tokens_key(dataset: str, model: str, max_length: int) -> str:
+    """Name of the token store that these three make.
+
+    Args:
+        dataset: the dataset's fingerprint.
+        model: the model's fingerprint (its tokenizer's files are part of it).
+        max_length: tokens kept of a text.
+
+    Returns:
+        32 hexadecimal digits; others when the store's format changes.
+    """
+    made_of = {"version": TOKENS_VERSION, "dataset": dataset, "model": model, "max_length": max_length}
+    return sha256_bytes(canonical_json(made_of).encode())[:32]
 
 
 @dataclass(frozen=True)
@@ -45,6 +65,19 @@ class Home:
     def tokens(self) -> Path:
         """Token stores: `tokens/<key>/`."""
         return self.root / "tokens"
+
+    def token_store(self, dataset: str, model: str, max_length: int) -> Path:
+        """The token store of a dataset, a tokenizer and a length, whether it stands or not.
+
+        Args:
+            dataset: the dataset's fingerprint.
+            model: the model's fingerprint.
+            max_length: tokens kept of a text.
+
+        Returns:
+            `tokens/<key>`.
+        """
+        return self.tokens / tokens_key(dataset, model, max_length)
 
     @property
     def jobs(self) -> Path:
@@ -201,6 +234,22 @@ class RunFolder:
         """`jobs/<job id>/`: folders of preparing jobs."""
         return self.root / "jobs"
 
+    def job(self, job_id: str) -> AttemptFolder:
+        """The folder of a job that fills no trial.
+
+        Args:
+            job_id: its id.
+
+        Returns:
+            Its paths.
+        """
+        return AttemptFolder(self.jobs / job_id)
+
+    @property
+    def warm_console(self) -> Path:
+        """`jobs/warm.log`: what the warm parent printed."""
+        return self.jobs / "warm.log"
+
     @property
     def trials(self) -> Path:
         """`trials/`."""
@@ -246,3 +295,31 @@ class RunFolder:
     def owner(self) -> Path:
         """`owner.json`: who holds the lock."""
         return self.root / "owner.json"
+
+
+def runs_folder(beside: Path) -> Path:
+    """Where run folders stand.
+
+    Args:
+        beside: the folder of the study file, or the current folder.
+
+    Returns:
+        `<beside>/runs`.
+    """
+    return beside / "runs"
+
+
+def run_folder(beside: Path, study: str, profile: str = "", number: int = 1) -> RunFolder:
+    """The folder in which a study is carried out when the user names none.
+
+    Args:
+        beside: the folder of the study file.
+        study: the study's name.
+        profile: the chosen profile, or empty.
+        number: 1 for the first run of it; 2 and on for those started anew.
+
+    Returns:
+        `<beside>/runs/<study>-<profile or default>`, from the second on with `-<number>`.
+    """
+    name = re.sub(r"[^\w.-]+", "-", f"{study}-{profile or 'default'}").strip("-.") or "run"
+    return RunFolder(runs_folder(beside) / (name if number == 1 else f"{name}-{number}"))

@@ -203,6 +203,58 @@ class TrialState(Spec):
         return TrialState.model_validate({**body, "state": State(body["state"])})
 
 
+class Circumstances(Spec):
+    """`circumstances.json`: all that may differ between two equal trials.
+
+    Attributes:
+        started: wall-clock time of the last attempt's start, ISO 8601 in UTC.
+        ended: wall-clock time of its end.
+        seconds: from start to end on the monotonic clock.
+        attempts: number of attempts made.
+        executor: what started the child.
+        exit: exit status of the child; negative is a signal's number; None if it was lost.
+        environment: versions, processor and memory of the machine (see `records.environment`).
+        machine: what the child says that it ran on: device, threads, precision.
+        peak_bytes: largest resident memory of the child.
+        imported: modules that the child imported after the fork (should be none).
+        deviations: what the machine forced, in words.
+        facts: whatever else the child reported, speeds for one.
+    """
+
+    started: str
+    ended: str
+    seconds: float
+    attempts: int
+    executor: str = ""
+    exit: int | None = None
+    environment: dict[str, Any] = Field(default_factory=dict)
+    machine: dict[str, Any] = Field(default_factory=dict)
+    peak_bytes: int = 0
+    imported: list[str] = Field(default_factory=list)
+    deviations: list[str] = Field(default_factory=list)
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write `circumstances.json`.
+
+        Args:
+            path: where.
+        """
+        write_document(path, "circumstances", CIRCUMSTANCES_VERSION, self.model_dump())
+
+    @staticmethod
+    def read(path: Path) -> Circumstances:
+        """Read `circumstances.json`.
+
+        Args:
+            path: where.
+
+        Returns:
+            The circumstances.
+        """
+        return Circumstances.model_validate(read_document(path, "circumstances", CIRCUMSTANCES_VERSION))
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Raw outputs of a model on one split.
