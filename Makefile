@@ -1,0 +1,27 @@
+# `make setup` once, then `make check` and `make test`. Targets use the active virtual environment, else .venv.
+VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
+BIN := $(VENV)/bin
+CODE := src tests
+
+.PHONY: setup check format test
+
+setup:
+	python3 -m venv .venv
+	.venv/bin/pip install -e '.[dev]' -c constraints.txt
+
+# Everything a machine can say about the code without running a trial.
+check:
+	"$(BIN)/ruff" format --check $(CODE)
+	"$(BIN)/ruff" check $(CODE)
+	"$(BIN)/mypy"
+	"$(BIN)/pydoclint" --quiet src
+	"$(BIN)/lint-imports" --no-logo
+	"$(BIN)/codespell" src tests docs *.md *.txt *.toml Makefile
+	"$(BIN)/pytest" tests/docs
+
+format:
+	"$(BIN)/ruff" format $(CODE)
+	"$(BIN)/ruff" check --fix $(CODE)
+
+test:
+	"$(BIN)/pytest" -n 2
