@@ -1,0 +1,1 @@
+"""Scores, thresholds and decisions, in pure NumPy: no catalog, no files, no learning library."""

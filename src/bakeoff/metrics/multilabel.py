@@ -1,0 +1,121 @@
+"""From the outputs of a multi-label model to its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.metrics.scores import SCORES
+from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide, tune_threshold
+
+Threshold = float | NDArray[np.float64]
+Score = Callable[[NDArray[Any], NDArray[Any]], float]
+
+COLLAPSED_SPREAD = 1e-3
+
+
+def sigmoid(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Probability of each logit, 1 / (1 + e^-x), in float64 and without overflow.
+
+    Args:
+        logits: any shape.
+
+    Returns:
+        Probabilities of the same shape; nan where the logit is.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    small = np.exp(-np.abs(values))
+    return np.asarray(np.where(values >= 0, 1 / (1 + small), small / (1 + small)), dtype=np.float64)
+
+
+def outputs_are_finite(logits: NDArray[Any]) -> bool:
+    """Whether a model's outputs can be scored at all.
+
+    Args:
+        logits: [N, L].
+
+    Returns:
+        False if any is nan or infinite.
+    """
+    return bool(np.isfinite(logits).all())
+
+
+def outputs_are_constant(logits: NDArray[Any]) -> bool:
+    """Whether a model says the same of every example: it has collapsed.
+
+    Args:
+        logits: [N, L].
+
+    Returns:
+        True if no label's probability varies by 0.001 over two or more examples; False if outputs are not finite.
+    """
+    if len(logits) < 2 or not outputs_are_finite(logits):
+        return False
+    return bool(np.ptp(sigmoid(logits), axis=0).max(initial=0.0) < COLLAPSED_SPREAD)
+
+
+def log_loss(gold: NDArray[Any], logits: NDArray[Any]) -> float:
+    """Binary cross-entropy, the mean over examples and labels, in the stable log-sigmoid form.
+
+    Args:
+        gold: whether the example bears the label, [N, L].
+        logits: [N, L].
+
+    Returns:
+        The loss in nats; nan if an output is not finite or there is none.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    if not values.size or not outputs_are_finite(values):
+        return float("nan")
+    losses = np.maximum(values, 0) - values * np.asarray(gold, dtype=np.float64) + np.log1p(np.exp(-np.abs(values)))
+    return float(np.mean(losses))
+
+
+def multilabel_scores(
+    gold: NDArray[Any],
+    logits: NDArray[Any],
+    thresholds: Mapping[str, Threshold],
+    metrics: Sequence[str] | Mapping[str, Score] = tuple(SCORES),
+) -> dict[str, float]:
+    """Score outputs at several thresholds.
+
+    Args:
+        gold: whether the example bears the label, [N, L].
+        logits: [N, L].
+        thresholds: a threshold for all labels or one a label ([L]), by the suffix that its scores bear:
+            `{"": 0.31, "@0.5": 0.5}` gives `f1_macro` and `f1_macro@0.5`.
+        metrics: names of `scores.SCORES`, or functions by name.
+
+    Returns:
+        The score by `<metric><suffix>`, thresholds in their order; every score is nan if an output is not finite.
+    """
+    functions = metrics if isinstance(metrics, Mapping) else {name: SCORES[name] for name in metrics}
+    names = [f"{metric}{suffix}" for suffix in thresholds for metric in functions]
+    if not outputs_are_finite(logits):
+        return dict.fromkeys(names, float("nan"))
+    probabilities = sigmoid(logits)
+    values = []
+    for threshold in thresholds.values():
+        decided = decide(probabilities, threshold)
+        values += [float(function(gold, decided)) for function in functions.values()]
+    return dict(zip(names, values, strict=True))
+
+
+def validation_scores(gold: NDArray[Any], logits: NDArray[Any], metric: str = "f1_macro") -> dict[str, float]:
+    """What a trial says of itself on validation: one metric at the tuned threshold and at the nine fixed ones.
+
+    Args:
+        gold: whether the example bears the label, [N, L].
+        logits: [N, L].
+        metric: a name of `scores.SCORES`.
+
+    Returns:
+        `<metric>` at the tuned threshold, `<metric>@0.1` to `<metric>@0.9`, `threshold` (the tuned one) and `loss`
+        (binary cross-entropy); all nan if an output is not finite.
+    """
+    tuned, best = tune_threshold(gold, sigmoid(logits), metric) if outputs_are_finite(logits) else (float("nan"), float("nan"))
+    fixed = multilabel_scores(gold, logits, {f"@{threshold}": threshold for threshold in FIXED_THRESHOLDS}, [metric])
+    return {metric: best, **fixed, "threshold": tuned, "loss": log_loss(gold, logits)}
