@@ -13,10 +13,12 @@ from types import ModuleType
 import pytest
 from pydantic import BaseModel
 
+import bakeoff
 from bakeoff.records import paths
 
+SOURCE = Path(bakeoff.__file__).parent
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf8")
-ROOMS = ("bakeoff.records", "bakeoff.analysis")
+ROOMS = ("bakeoff.records", "bakeoff.running", "bakeoff.analysis")
 """The rooms whose pydantic models are what is on disk."""
 
 
@@ -50,14 +52,15 @@ def documented() -> dict[str, set[str]]:
 
 
 def versions() -> dict[str, int]:
-    """Format versions by the name of their constant, `RESULT_VERSION` as `result`."""
-    return {
-        name.removesuffix("_VERSION").lower(): value
-        for room in ROOMS
-        for module in modules(room)
-        for name, value in vars(module).items()
-        if name.endswith("_VERSION") and isinstance(value, int)
-    }
+    """Format versions by kind, as the source hands them to `write_document`."""
+    found = {}
+    for source in SOURCE.rglob("*.py"):
+        text = source.read_text(encoding="utf8")
+        for kind, constant in re.findall(r'\bwrite_document\([^"]*?"(\w+)", (\w+),', text):
+            value = re.search(rf"^{constant} = (\d+)$", text, re.M)
+            assert value, f"{source.name} does not say what {constant} is"
+            found[kind] = int(value.group(1))
+    return found
 
 
 def path_names() -> dict[str, str]:
