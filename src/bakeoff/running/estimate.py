@@ -1,0 +1,73 @@
+"""How long it will still take, from how long things took so far."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from bakeoff.records.specs import TrialSpec
+
+Group = tuple[str, str]
+
+
+class Estimate:
+    """Learns the duration of trials by task and recipe, and adds up what is left."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Group, list[float]] = defaultdict(list)
+
+    def learn(self, trial: TrialSpec, seconds: float) -> None:
+        """Take note of a completed trial.
+
+        Args:
+            trial: the trial.
+            seconds: how long it took.
+        """
+        self._seen[_group(trial)].append(seconds)
+
+    def of(self, trial: TrialSpec) -> float | None:
+        """What a trial will take.
+
+        Args:
+            trial: the trial.
+
+        Returns:
+            Seconds: the mean of its recipe on its task; else of everything seen; None before anything was seen.
+        """
+        seen = self._seen.get(_group(trial)) or [seconds for group in self._seen.values() for seconds in group]
+        return sum(seen) / len(seen) if seen else None
+
+    def left(self, trials: list[TrialSpec], current: float | None = None) -> float | None:
+        """What is left.
+
+        Args:
+            trials: those that are not begun.
+            current: what is left of the one that runs; None if unknown.
+
+        Returns:
+            Seconds; None before anything is known.
+        """
+        each = [self.of(trial) for trial in trials]
+        known = [seconds for seconds in each if seconds is not None]
+        if len(known) < len(each):
+            return None
+        if current is None:
+            return sum(known) if known else None
+        return sum(known) + current
+
+
+def left_of_trial(step: int, steps: int, seconds: float) -> float | None:
+    """What is left of a trial that runs, from its rate so far.
+
+    Args:
+        step: steps made.
+        steps: steps in all.
+        seconds: since the first step.
+
+    Returns:
+        Seconds; None before the first step.
+    """
+    return seconds / step * (steps - step) if step > 0 and steps else None
+
+
+def _group(trial: TrialSpec) -> Group:
+    return trial.task.name, trial.recipe.name

@@ -1,0 +1,170 @@
+"""What a run is asked to do, and which trials of the plan that means now."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakeoff.errors import FormatError, RunError
+from bakeoff.records.paths import Home, RunFolder
+from bakeoff.records.results import State, TrialState, read_complete
+from bakeoff.records.specs import Plan, TrialSpec
+from bakeoff.running.warm import WORKER_COMMAND
+from bakeoff.running.watching import Limits
+
+ONLY_KEYS = ("recipe", "task", "seed", "id")
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Where on this machine the things lie that the plan names by content.
+
+    Attributes:
+        datasets: folder by the dataset's fingerprint.
+        models: folder by the model's fingerprint.
+    """
+
+    datasets: dict[str, Path]
+    models: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """All that `run_study` needs.
+
+    Attributes:
+        run: the run folder.
+        home: where token stores are shared.
+        plan: the trials.
+        study_yaml: the resolved study, kept in the run folder.
+        materials: where datasets and models lie.
+        limits: time limits.
+        keep: which models stay after completion: none, best, winner or all.
+        executor: local or inline.
+        only: conditions on the trials that are begun, such as `recipe=bce,seed=42`.
+        at_most: trials begun at most; None means all.
+        again_failed: whether trials that failed before are begun again.
+        command: the command that carries out this study, without what chooses trials.
+        worker: how the worker is started.
+    """
+
+    run: RunFolder
+    home: Home
+    plan: Plan
+    study_yaml: str
+    materials: Materials
+    limits: Limits
+    keep: str = "best"
+    executor: str = "local"
+    only: tuple[str, ...] = ()
+    at_most: int | None = None
+    again_failed: bool = False
+    command: tuple[str, ...] = ("bakeoff", "run")
+    worker: tuple[str, ...] = WORKER_COMMAND
+
+    def again(self, trial: TrialSpec) -> str:
+        """The command that runs just one trial again.
+
+        Args:
+            trial: which.
+
+        Returns:
+            A line for a shell.
+        """
+        return shlex.join([*self.command, "--only", f"id={trial.id}", "--again-failed"])
+
+
+@dataclass
+class Selection:
+    """The trials of a plan, by what is to happen with them now.
+
+    Attributes:
+        complete: results stand and verify.
+        todo: are begun now, in the plan's order.
+        passed_over: failed before, and are not begun again unless asked for.
+        later: neither, because the user chose others.
+    """
+
+    complete: list[TrialSpec] = field(default_factory=list)
+    todo: list[TrialSpec] = field(default_factory=list)
+    passed_over: list[TrialSpec] = field(default_factory=list)
+    later: list[TrialSpec] = field(default_factory=list)
+
+
+def read_state(run: RunFolder, trial: TrialSpec) -> TrialState:
+    """How a trial stands by its own record.
+
+    Args:
+        run: the run folder.
+        trial: which.
+
+    Returns:
+        Its state; pending if the record is missing or torn.
+    """
+    try:
+        return TrialState.read(run.trial(trial.id).state)
+    except (FormatError, ValueError):
+        return TrialState(state=State.PENDING)
+
+
+def select(order: RunOrder) -> Selection:
+    """Sort the plan's trials by what is to happen with them.
+
+    Args:
+        order: the order.
+
+    Returns:
+        Every trial of the plan in one of four lists.
+    """
+    wanted = wanted_trials(order.plan, order.only)
+    selection = Selection()
+    for trial in order.plan.trials:
+        if read_complete(order.run.trial(trial.id), trial.definition_hash) is not None:
+            selection.complete.append(trial)
+        elif trial.id not in wanted or (order.at_most is not None and len(selection.todo) >= order.at_most):
+            selection.later.append(trial)
+        elif _failed_before(order.run, trial) and not order.again_failed:
+            selection.passed_over.append(trial)
+        else:
+            selection.todo.append(trial)
+    return selection
+
+
+def _failed_before(run: RunFolder, trial: TrialSpec) -> bool:
+    state = read_state(run, trial).state
+    # one that says complete and does not verify has been torn since, and is made again
+    return state.ended and state is not State.COMPLETE
+
+
+def wanted_trials(plan: Plan, only: tuple[str, ...]) -> set[str]:
+    """Ids of the trials that conditions choose.
+
+    Args:
+        plan: the plan.
+        only: conditions, each `key=value` or several joined by commas; keys are recipe, task, seed and id. Values of one key
+            are alternatives; different keys must all hold.
+
+    Returns:
+        Ids; those of all trials without a condition.
+
+    Raises:
+        RunError: if a condition cannot be read, or names what the plan does not have.
+    """
+    values: dict[str, set[str]] = {}
+    for part in (part for text in only for part in text.split(",")):
+        key, equals, value = part.strip().partition("=")
+        if not equals or key not in ONLY_KEYS:
+            raise RunError(f"{part!r} is no condition", f"--only {part}", f"write key=value; keys: {', '.join(ONLY_KEYS)}")
+        values.setdefault(key, set()).add(value)
+    facts = {trial.id: _facts(trial) for trial in plan.trials}
+    for key, allowed in values.items():
+        known = {fact[key] for fact in facts.values()}
+        if unknown := sorted(allowed - known):
+            remedy = f"known: {', '.join(sorted(known))}"
+            raise RunError(f"no trial of the plan has the {key} {unknown[0]!r}", f"--only {key}={unknown[0]}", remedy)
+    return {trial for trial, fact in facts.items() if all(fact[key] in allowed for key, allowed in values.items())}
+
+
+def _facts(trial: TrialSpec) -> dict[str, str]:
+    return {"recipe": trial.recipe.name, "task": trial.task.name, "seed": str(trial.seed), "id": trial.id}

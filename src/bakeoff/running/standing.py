@@ -1,0 +1,190 @@
+"""How a run stands, read from its folder alone: for `status`, from any process, while a runner works or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakeoff.errors import FormatError, RunError
+from bakeoff.records.paths import RunFolder, TrialFolder
+from bakeoff.records.results import Circumstances, Result, State
+from bakeoff.records.specs import Plan, TrialSpec
+from bakeoff.running.estimate import Estimate, left_of_trial
+from bakeoff.running.keeping import validation_score
+from bakeoff.running.lock import Owner, is_held, read_owner
+from bakeoff.running.plan_run import read_state
+from bakeoff.running.watching import LogFollower
+
+FINAL = "final"
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one trial stands.
+
+    Attributes:
+        id: the trial's id.
+        task: the task's name.
+        recipe: the recipe's name.
+        seed: the seed.
+        state: its state.
+        reason: why, where it is not well.
+        attempt: number of the last attempt; 0 before the first.
+        step: steps made in it.
+        steps: steps in all; 0 while unknown.
+        metric: the task's metric.
+        score: that metric on validation: of the result, or of the last validation of a trial that runs.
+        seconds: how long the last attempt took, or has taken; None if unknown.
+        left_seconds: what is left of it; None if unknown or ended.
+        again: the command that runs just this trial again; empty while there is nothing to run again.
+    """
+
+    id: str
+    task: str
+    recipe: str
+    seed: int
+    state: State
+    reason: str
+    attempt: int
+    step: int
+    steps: int
+    metric: str
+    score: float | None
+    seconds: float | None
+    left_seconds: float | None
+    again: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands.
+
+    Attributes:
+        run: the run folder.
+        study: the study's name.
+        profile: its profile, or empty.
+        owner: the runner at work; None if none is.
+        rows: a row a trial, in the plan's order.
+        left_seconds: what is left of the whole; None if unknown.
+    """
+
+    run: Path
+    study: str
+    profile: str
+    owner: Owner | None
+    rows: list[Row] = field(default_factory=list)
+    left_seconds: float | None = None
+
+
+def read_plan(run: RunFolder, phase: str = FINAL) -> Plan:
+    """The plan of a run.
+
+    Args:
+        run: the run folder.
+        phase: which phase.
+
+    Returns:
+        The plan.
+
+    Raises:
+        RunError: if the folder is no run folder.
+    """
+    if not run.plan(phase).is_file():
+        raise RunError("this is no run folder: it has no plan", str(run.root), "`bakeoff runs` lists run folders")
+    return Plan.read(run.plan(phase))
+
+
+def read_standing(run: RunFolder) -> Standing:
+    """How a run stands now.
+
+    Args:
+        run: the run folder.
+
+    Returns:
+        The standing. A trial that says that it runs, while no runner lives, is shown as preempted.
+    """
+    plan, held = read_plan(run), is_held(run)
+    estimate = Estimate()
+    rows = [_row(run, trial, held, estimate) for trial in plan.trials]
+    open_rows = [row for row in rows if row.state is State.RUNNING]
+    pending = [trial for trial, row in zip(plan.trials, rows, strict=True) if row.state in (State.PENDING, State.PREEMPTED)]
+    return Standing(
+        run=run.root,
+        study=plan.study,
+        profile=plan.profile,
+        owner=read_owner(run) if held else None,
+        rows=rows,
+        left_seconds=estimate.left(pending, open_rows[0].left_seconds if open_rows else 0.0),
+    )
+
+
+def _row(run: RunFolder, trial: TrialSpec, held: bool, estimate: Estimate) -> Row:
+    folder, record = run.trial(trial.id), read_state(run, trial)
+    state, reason = record.state, record.reason
+    if state is State.RUNNING and not held:
+        state, reason = State.PREEMPTED, "its runner has died; the same `bakeoff run` goes on"
+    score, step, steps, at = _logged(folder, record.attempt, trial.task.metric)
+    seconds = _seconds(folder) if state.ended else at
+    if state is State.COMPLETE:
+        score = _score(folder, trial)
+        if seconds is not None:
+            estimate.learn(trial, seconds)
+    return Row(
+        id=trial.id,
+        task=trial.task.name,
+        recipe=trial.recipe.name,
+        seed=trial.seed,
+        state=state,
+        reason=reason,
+        attempt=record.attempt,
+        step=step,
+        steps=steps,
+        metric=trial.task.metric,
+        score=score,
+        seconds=seconds,
+        left_seconds=left_of_trial(step, steps, at or 0.0) if state is State.RUNNING else None,
+        again=record.again,
+    )
+
+
+def _score(folder: TrialFolder, trial: TrialSpec) -> float | None:
+    try:
+        return validation_score(trial, Result.read(folder.result))
+    except (FormatError, ValueError):
+        return None
+
+
+def _seconds(folder: TrialFolder) -> float | None:
+    try:
+        return Circumstances.read(folder.circumstances).seconds
+    except (FormatError, ValueError):
+        return None
+
+
+def _logged(folder: TrialFolder, attempt: int, metric: str) -> tuple[float | None, int, int, float | None]:
+    """Last validation score, steps made, steps in all, and seconds since the start, by the log of an attempt."""
+    score, step, steps, seconds = None, 0, 0, None
+    for record in LogFollower(folder.attempt(attempt).log).new_records():
+        steps = int(record.get("steps", steps))
+        step = int(record.get("step", step))
+        seconds = record.get("seconds", seconds)
+        score = record.get("scores", {}).get(metric, score)
+    return score, step, steps, seconds
+
+
+def known_runs(folders: list[Path]) -> list[RunFolder]:
+    """Run folders that stand directly in some folders.
+
+    Args:
+        folders: where to look; missing ones are passed over.
+
+    Returns:
+        Runs, the one that was begun or continued last first.
+    """
+    found = {}
+    for folder in folders:
+        for entry in folder.iterdir() if folder.is_dir() else ():
+            run = RunFolder(entry.resolve())
+            if run.plan(FINAL).is_file() and run.study.is_file():
+                found[run.root] = run.study.stat().st_mtime
+    return [RunFolder(root) for root in sorted(found, key=lambda root: found[root], reverse=True)]
