@@ -1,0 +1,1 @@
+"""One loss a file: logits and targets in, one value an example and label out; the loop reduces."""

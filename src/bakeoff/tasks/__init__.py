@@ -1,0 +1,1 @@
+"""The task kinds: encode, head, decode, score."""

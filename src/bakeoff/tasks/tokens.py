@@ -1,0 +1,177 @@
+"""The token store: every text of a dataset tokenised once, flat int32 tokens in a memory-mapped file.
+
+A batch is index arithmetic on `offsets`; nothing is done per example in Python, and no worker processes are needed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.errors import DataError, FormatError
+from bakeoff.records.files import move_into_place, read_document, sha256_file, write_document
+
+TOKENS_VERSION = 1
+SPLITS = ("train", "validation", "test")
+CHUNK = 2_000
+FILES = ("tokens.npy", "offsets.npy")
+
+
+class Texts(Protocol):
+    """What the store needs of a dataset."""
+
+    fingerprint: str
+
+    def size(self, split: str) -> int:
+        """Number of rows of a split."""
+
+    def texts(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
+        """Texts of some rows of a split."""
+
+
+def _encode(dataset: Texts, tokenizer: Any, max_length: int) -> Iterator[tuple[list[list[int]], int]]:
+    """Token ids of each text, a chunk at a time, with the number of texts that were cut."""
+    for split in SPLITS:
+        for first in range(0, dataset.size(split), CHUNK):
+            rows = np.arange(first, min(first + CHUNK, dataset.size(split)))
+            # a lone surrogate has no UTF-8, which the tokenizer needs: it becomes U+FFFD
+            texts = [text.encode("utf-8", "replace").decode("utf-8") for text in dataset.texts(split, rows)]
+            whole = tokenizer(texts, truncation=False, add_special_tokens=True, return_attention_mask=False)["input_ids"]
+            cut = [index for index, ids in enumerate(whole) if len(ids) > max_length]
+            if cut:
+                again = tokenizer([texts[i] for i in cut], truncation=True, max_length=max_length)["input_ids"]
+                for index, ids in zip(cut, again, strict=True):
+                    whole[index] = ids
+            yield whole, len(cut)
+
+
+def build_store(dataset: Texts, tokenizer: Any, max_length: int, folder: Path) -> dict[str, Any]:
+    """Tokenise a dataset and put the store into place in one rename.
+
+    Args:
+        dataset: its splits are stored one after another.
+        tokenizer: a fast tokenizer.
+        max_length: tokens kept of a text, special tokens included.
+        folder: where the store shall stand.
+
+    Returns:
+        Facts: `rows`, `tokens`, `truncated`, `longest`.
+
+    Raises:
+        DataError: if a text gives no token at all.
+    """
+    tokenizer.model_max_length = int(1e9)  # cutting is ours: no warning about long texts
+    lengths: list[int] = []
+    pieces: list[NDArray[np.int32]] = []
+    truncated = 0
+    for ids, cut in _encode(dataset, tokenizer, max_length):
+        lengths.extend(map(len, ids))
+        pieces.append(np.fromiter((token for row in ids for token in row), dtype=np.int32))
+        truncated += cut
+    if lengths and min(lengths) == 0:
+        raise DataError(f"text number {lengths.index(0) + 1} gives no token", dataset.fingerprint, "drop empty texts")
+    offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths, dtype=np.int64)))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    temporary.mkdir()
+    try:
+        np.save(temporary / "tokens.npy", np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32))
+        np.save(temporary / "offsets.npy", offsets)
+        facts = {"rows": len(lengths), "tokens": int(offsets[-1]), "truncated": truncated, "longest": max(lengths, default=0)}
+        body = {
+            "dataset": dataset.fingerprint,
+            "max_length": max_length,
+            "splits": {split: dataset.size(split) for split in SPLITS},
+            "files": {name: sha256_file(temporary / name) for name in FILES},
+            **facts,
+        }
+        write_document(temporary / "tokens.json", "tokens", TOKENS_VERSION, body)
+        move_into_place(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return facts
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """An opened token store.
+
+    Attributes:
+        tokens: all tokens, [total] int32, memory-mapped.
+        offsets: first token of each row, [rows + 1] int64.
+        first_row: first row of each split.
+        sizes: rows of each split.
+    """
+
+    tokens: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    first_row: dict[str, int]
+    sizes: dict[str, int]
+
+    @staticmethod
+    def open(folder: Path, dataset_fingerprint: str) -> TokenStore:
+        """Open a store read-only and verify every byte of it.
+
+        Args:
+            folder: where it stands.
+            dataset_fingerprint: the dataset that it must have been made of.
+
+        Returns:
+            The store.
+
+        Raises:
+            DataError: if it is missing, of another dataset, or its hashes do not hold.
+        """
+        remedy = f"remove the folder {folder}; it is made again"
+        try:
+            body = read_document(folder / "tokens.json", "tokens", TOKENS_VERSION)
+        except FormatError as error:
+            raise DataError(f"the token store cannot be read: {error.what}", str(folder), remedy) from error
+        if body["dataset"] != dataset_fingerprint:
+            raise DataError("the token store was made of another dataset", str(folder), remedy)
+        for name, digest in body["files"].items():
+            if not (folder / name).is_file() or sha256_file(folder / name) != digest:
+                raise DataError(f"{name} of the token store is not what was written", str(folder), remedy)
+        first, total = {}, 0
+        for split in SPLITS:
+            first[split] = total
+            total += body["splits"][split]
+        tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
+        offsets = np.load(folder / "offsets.npy", allow_pickle=False)
+        return TokenStore(tokens, offsets, first, dict(body["splits"]))
+
+    def lengths(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of each row.
+
+        Args:
+            split: the split.
+            rows: row numbers in the split, [B].
+
+        Returns:
+            [B] int64.
+        """
+        index = rows + self.first_row[split]
+        return self.offsets[index + 1] - self.offsets[index]
+
+    def gather(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of some rows, one after another.
+
+        Args:
+            split: the split.
+            rows: row numbers in the split, [B].
+
+        Returns:
+            [T] int64.
+        """
+        lengths = self.lengths(split, rows)
+        ends = np.cumsum(lengths)
+        starts = self.offsets[rows + self.first_row[split]]
+        index = np.arange(int(ends[-1])) + np.repeat(starts - (ends - lengths), lengths)
+        return self.tokens[index].astype(np.int64)

@@ -1,0 +1,1 @@
+"""Model and method, the one training loop, checkpoints, gradient health."""

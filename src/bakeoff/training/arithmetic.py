@@ -1,0 +1,66 @@
+"""Device, threads and precision of a child; everything that makes equal inputs give equal bits."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import accelerate
+import numpy as np
+import torch
+
+from bakeoff.errors import ModelError
+from bakeoff.records.specs import TrainingSpec
+from bakeoff.training.dropout import MASKS
+from bakeoff.training.order import derive
+
+MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+NEVER_FP16 = ("deberta", "deberta-v2")
+
+
+def settle(threads: int, deterministic: bool) -> None:
+    """Fix threads, denormals and kernels of this process; call before any tensor is computed.
+
+    Args:
+        threads: CPU threads.
+        deterministic: whether only deterministic kernels may run.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # dead units fill a CPU with denormal numbers, at half the speed
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+
+
+def make_accelerator(spec: TrainingSpec, family: str) -> Any:
+    """Device and autocast of a trial.
+
+    Args:
+        spec: its precision.
+        family: the model's architecture.
+
+    Returns:
+        An `accelerate.Accelerator`, used for `device` and `autocast()` alone.
+
+    Raises:
+        ModelError: if the family overflows in the precision.
+    """
+    if spec.precision == "fp16" and family in NEVER_FP16:
+        raise ModelError(f"{family} overflows in fp16", "training.precision", "set precision to bf16 or fp32")
+    if spec.precision == "fp16" and not torch.cuda.is_available():
+        raise ModelError("fp16 needs a GPU", "training.precision", "set precision to bf16 or fp32")
+    return accelerate.Accelerator(mixed_precision=MIXED[spec.precision], cpu=not torch.cuda.is_available())
+
+
+def seed_draws(seed: int, step: int, part: int) -> None:
+    """Seed every generator for one micro-batch: dropout is a pure function of seed, step and part.
+
+    Args:
+        seed: the trial's seed.
+        step: from 0.
+        part: micro-batch within the step.
+    """
+    key = derive(seed, "draws", step, part)
+    MASKS.reseed(key)
+    torch.manual_seed(key)
+    np.random.seed(key % 2**32)
+    random.seed(key)

@@ -1,0 +1,149 @@
+"""The pretrained model: loaded from safetensors alone, run packed where its family allows it, padded otherwise."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+from bakeoff.errors import ModelError
+from bakeoff.records.specs import Pooling
+from bakeoff.training import attention
+from bakeoff.training.batches import Batch
+from bakeoff.training.dropout import replace_dropout
+from bakeoff.training.embedding import TokenTable
+from bakeoff.training.packing import pack
+from bakeoff.training.pooling import pool_packed, pool_padded
+
+PACKED_FAMILIES = ("bert", "roberta", "xlm-roberta")
+POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta")
+"""Families whose first position is the padding id + 1."""
+
+
+def load_pretrained(folder: Path, packed: bool) -> Any:
+    """Load a bare encoder or decoder in float32, without its pooler.
+
+    Args:
+        folder: holds config.json and safetensors.
+        packed: whether its attention shall be the packed one.
+
+    Returns:
+        A `PreTrainedModel`.
+
+    Raises:
+        ModelError: if weights are missing, or the folder holds no safetensors.
+    """
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()
+    try:
+        config = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        kind = transformers.AutoModel._model_mapping[type(config)]
+        extra = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind.__init__).parameters else {}
+        model, report = kind.from_pretrained(
+            str(folder),
+            config=config,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            attn_implementation=attention.NAME if packed else None,
+            output_loading_info=True,
+            **extra,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"the model cannot be loaded: {error}", str(folder), "bakeoff model show NAME checks its files"
+        ) from error
+    if report["missing_keys"]:
+        some = ", ".join(sorted(report["missing_keys"])[:3])
+        raise ModelError(
+            f"{len(report['missing_keys'])} weights are missing, such as {some}", str(folder), "fetch the model again"
+        )
+    return model
+
+
+class Backbone(nn.Module):
+    """A pretrained model with pooling.
+
+    Attributes:
+        model: the `PreTrainedModel`.
+        family: its `model_type`.
+        pooling: how token vectors become one.
+        packed: whether it runs without padding.
+    """
+
+    def __init__(self, folder: Path, pooling: Pooling, packed: bool | None = None, dropout: float | None = None) -> None:
+        super().__init__()
+        family = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False).model_type
+        self.family: str = family
+        self.pooling: Pooling = pooling
+        self.packed = family in PACKED_FAMILIES if packed is None else packed
+        self.model = load_pretrained(folder, self.packed)
+        replace_dropout(self.model, dropout)
+        if dropout is not None:
+            _override_attention_dropout(self.model, dropout)
+        TokenTable.adopt(self.model.get_input_embeddings())
+
+    @property
+    def width(self) -> int:
+        """Width D of its vectors."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def dropout(self) -> float:
+        """Dropout probability that its family uses before a classification head."""
+        config = self.model.config
+        for key in ("classifier_dropout", "hidden_dropout_prob", "attention_dropout"):
+            if getattr(config, key, None) is not None:
+                return float(getattr(config, key))
+        return 0.0
+
+    @property
+    def token_table(self) -> TokenTable:
+        """The table of token vectors."""
+        table = self.model.get_input_embeddings()
+        assert isinstance(table, TokenTable)
+        return table
+
+    def set_packed(self, packed: bool) -> None:
+        """Switch between packed and padded batches; the weights stay.
+
+        Args:
+            packed: which.
+        """
+        self.packed = packed
+        self.model.set_attn_implementation(attention.NAME if packed else "sdpa")
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Run the model and pool.
+
+        Args:
+            batch: rows in ascending order of length.
+
+        Returns:
+            One vector a row, in the batch's order, [B, D].
+        """
+        device = self.model.device
+        if not self.packed:
+            pad = self.model.config.pad_token_id
+            ids, mask = batch.padded(0 if pad is None else pad)
+            ids, mask = ids.to(device), mask.to(device)
+            hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+            return pool_padded(hidden, mask, self.pooling)
+        packing = pack(batch.lengths, device)
+        positions = packing.positions
+        if self.family in POSITIONS_AFTER_PADDING:
+            positions = positions + int(self.model.config.pad_token_id) + 1
+        ids = batch.tokens.to(device)[None]
+        hidden = self.model(input_ids=ids, position_ids=positions[None], packing=packing).last_hidden_state[0]
+        return pool_packed(hidden, packing.starts, packing.lengths, packing.rows, self.pooling)
+
+
+def _override_attention_dropout(model: nn.Module, probability: float) -> None:
+    """Some families keep the probability of their attention as a number, not as a module."""
+    for module in model.modules():
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = probability

@@ -1,0 +1,98 @@
+"""From row numbers to the tensors of one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bakeoff.tasks.tokens import TokenStore
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one forward pass, in ascending order of length.
+
+    Attributes:
+        rows: row numbers in the split, [B].
+        tokens: tokens of all rows, one after another, [T] int64.
+        lengths: tokens a row, ascending, [B].
+    """
+
+    rows: NDArray[np.int64]
+    tokens: Tensor
+    lengths: NDArray[np.int64]
+
+    def padded(self, pad: int) -> tuple[Tensor, Tensor]:
+        """The same batch, padded on the right.
+
+        Args:
+            pad: id of the padding token.
+
+        Returns:
+            Token ids and attention mask (1 for a real token), both [B, longest] int64.
+        """
+        width = int(self.lengths[-1])
+        mask = torch.from_numpy(np.arange(width) < self.lengths[:, None])
+        ids = torch.full(mask.shape, pad, dtype=torch.int64)
+        ids[mask] = self.tokens
+        return ids, mask.to(torch.int64)
+
+
+def make_batch(store: TokenStore, split: str, rows: NDArray[np.int64]) -> Batch:
+    """Gather some rows.
+
+    Args:
+        store: the token store.
+        split: the split.
+        rows: row numbers in the split, any order, [B].
+
+    Returns:
+        The batch; rows of equal length keep their order.
+    """
+    lengths = store.lengths(split, rows)
+    order = np.argsort(lengths, kind="stable")
+    rows = rows[order]
+    return Batch(rows, torch.from_numpy(store.gather(split, rows)), lengths[order])
+
+
+def micro_batches(store: TokenStore, split: str, rows: NDArray[np.int64], size: int) -> Iterator[Batch]:
+    """Cut one step's rows into forward passes; rows of similar length share one.
+
+    Args:
+        store: the token store.
+        split: the split.
+        rows: the step's rows, [B].
+        size: rows of a forward pass at most.
+
+    Yields:
+        The parts, shortest rows first.
+    """
+    order = np.argsort(store.lengths(split, rows), kind="stable")
+    for first in range(0, len(rows), size):
+        yield make_batch(store, split, rows[order[first : first + size]])
+
+
+def evaluation_batches(store: TokenStore, split: str, rows: NDArray[np.int64], budget: int = 4096) -> Iterator[Batch]:
+    """Cut rows into forward passes of about equal work, longest first, so that a lack of memory shows at once.
+
+    Args:
+        store: the token store.
+        split: the split.
+        rows: the rows, [N].
+        budget: rows times longest row at most (a single longer row goes alone).
+
+    Yields:
+        The batches; together they hold every row once.
+    """
+    lengths = store.lengths(split, rows)
+    order = np.argsort(-lengths, kind="stable")
+    first = 0
+    while first < len(rows):
+        count = max(1, budget // int(lengths[order[first]]))
+        yield make_batch(store, split, rows[order[first : first + count]])
+        first += count

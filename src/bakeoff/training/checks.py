@@ -1,0 +1,53 @@
+"""What is checked on the real model and real rows before a step is made."""
+
+from __future__ import annotations
+
+import torch
+
+from bakeoff.training.batches import Batch
+from bakeoff.training.classifier import Classifier
+
+TOLERANCE = 1e-4
+"""Largest difference of logits, relative to their size, between packed and padded batches in float32."""
+
+
+def packed_difference(model: Classifier, batch: Batch) -> float:
+    """How far packed and padded logits of a batch are apart, in float32 without dropout.
+
+    Args:
+        model: the classifier; its mode and packing are restored.
+        batch: some real rows.
+
+    Returns:
+        Largest absolute difference over the largest absolute logit.
+    """
+    was_training, was_packed = model.training, model.backbone.packed
+    model.eval()
+    with torch.no_grad():
+        model.backbone.set_packed(True)
+        packed = model(batch)
+        model.backbone.set_packed(False)
+        padded = model(batch)
+    model.backbone.set_packed(was_packed)
+    model.train(was_training)
+    scale = max(float(padded.abs().max()), 1e-6)
+    return float((packed - padded).abs().max()) / scale
+
+
+def settle_packing(model: Classifier, batch: Batch) -> str:
+    """Keep the packed path only if it gives what the padded one gives.
+
+    Args:
+        model: the classifier; switched to padded batches if the check fails.
+        batch: some real rows.
+
+    Returns:
+        A note for the result if the model runs padded although its family allows packing; else an empty string.
+    """
+    if not model.backbone.packed:
+        return ""
+    difference = packed_difference(model, batch)
+    if difference <= TOLERANCE:
+        return ""
+    model.backbone.set_packed(False)
+    return f"packed and padded logits differ by {difference:.1e}: padded batches are used"

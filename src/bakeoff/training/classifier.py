@@ -1,0 +1,46 @@
+"""A backbone with a new head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bakeoff.training.backbone import Backbone
+from bakeoff.training.batches import Batch
+from bakeoff.training.dropout import Dropout
+from bakeoff.training.order import derive
+
+HEAD_SD = 0.02
+
+
+class Classifier(nn.Module):
+    """Dropout and one linear layer on the pooled vector.
+
+    Args:
+        backbone: the pretrained model.
+        outputs: logits a row, L.
+        seed: the trial's seed; it governs the head's start.
+        dropout: probability before the head; None takes the model's own.
+    """
+
+    def __init__(self, backbone: Backbone, outputs: int, seed: int, dropout: float | None = None) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = Dropout(backbone.dropout if dropout is None else dropout)
+        self.head = nn.Linear(backbone.width, outputs)
+        generator = torch.Generator().manual_seed(derive(seed, "head"))
+        with torch.no_grad():
+            self.head.weight.normal_(0.0, HEAD_SD, generator=generator)
+            self.head.bias.zero_()
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits of a batch.
+
+        Args:
+            batch: rows in ascending order of length.
+
+        Returns:
+            [B, L], in the batch's order.
+        """
+        logits: Tensor = self.head(self.dropout(self.backbone(batch)))
+        return logits

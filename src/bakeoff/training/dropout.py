@@ -1,0 +1,122 @@
+"""Dropout whose mask is cheap on a CPU.
+
+On a CPU torch draws a Bernoulli mask one number after another (about 9 ns an element on the machine of
+`benchmarks/results`), which costs a small model more than its matrix products. Here a mask comes from 16 random bits an
+element of a counter-based generator: the drop probability is met to within 2^-17, draws are a pure function of the
+generator's key, and on a GPU torch's own kernel is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+LEVELS = 1 << 16
+
+
+class MaskSource:
+    """Draws dropout masks for the CPU; its key is set before each micro-batch.
+
+    Attributes:
+        generator: the numpy generator in use.
+    """
+
+    def __init__(self) -> None:
+        self.generator = np.random.Generator(np.random.SFC64(0))
+
+    def reseed(self, *key: int) -> None:
+        """Start a new stream: equal keys give equal masks.
+
+        Args:
+            *key: non-negative integers, such as seed, step and micro-batch.
+        """
+        self.generator = np.random.Generator(np.random.SFC64(list(key)))
+
+    def keep(self, shape: torch.Size, probability: float) -> Tensor:
+        """Draw a mask.
+
+        Args:
+            shape: its shape.
+            probability: of dropping an element.
+
+        Returns:
+            True where an element is kept, bool of the shape.
+        """
+        count = shape.numel()
+        words = self.generator.bit_generator.random_raw((count + 3) // 4)
+        bits = torch.from_numpy(words.view(np.int16))[:count].view(shape)
+        return bits >= round(probability * LEVELS) - LEVELS // 2
+
+
+MASKS = MaskSource()
+
+
+class _Dropped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, probability: float) -> Tensor:
+        keep = MASKS.keep(values.shape, probability)
+        ctx.save_for_backward(keep)
+        ctx.scale = 1.0 / (1.0 - probability)
+        return values * keep * ctx.scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (keep,) = ctx.saved_tensors
+        return gradients[0] * keep * ctx.scale, None
+
+
+def dropout(values: Tensor, probability: float, training: bool) -> Tensor:
+    """Drop elements with a probability and scale the rest by 1 / (1 - probability).
+
+    Args:
+        values: any shape.
+        probability: of dropping, in [0, 1).
+        training: if False the values are returned as they are.
+
+    Returns:
+        The same shape.
+    """
+    if not training or probability == 0.0:
+        return values
+    if values.device.type != "cpu":
+        return nn.functional.dropout(values, probability, True)
+    result: Tensor = _Dropped.apply(values, probability)  # type: ignore[no-untyped-call]
+    return result
+
+
+class Dropout(nn.Dropout):
+    """`torch.nn.Dropout` with the cheap mask."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  (torch's own name)
+        """Apply dropout in training mode.
+
+        Args:
+            input: any shape.
+
+        Returns:
+            The same shape.
+        """
+        return dropout(input, self.p, self.training)
+
+
+def replace_dropout(module: nn.Module, probability: float | None = None) -> int:
+    """Put the cheap dropout in the place of every `torch.nn.Dropout` below a module.
+
+    Args:
+        module: changed in place.
+        probability: a probability that overrides the modules' own; None keeps them.
+
+    Returns:
+        How many were replaced.
+    """
+    replaced = 0
+    for name, child in module.named_children():
+        if type(child) is nn.Dropout:
+            setattr(module, name, Dropout(child.p if probability is None else probability))
+            replaced += 1
+        else:
+            replaced += replace_dropout(child, probability)
+    return replaced

@@ -1,0 +1,43 @@
+"""Raw outputs of a model on a split."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bakeoff.tasks.tokens import TokenStore
+from bakeoff.training.batches import evaluation_batches
+from bakeoff.training.classifier import Classifier
+from bakeoff.training.progress import Progress
+
+
+def outputs_of(
+    model: Classifier, autocast: object, store: TokenStore, split: str, rows: NDArray[np.int64], progress: Progress
+) -> NDArray[np.float32]:
+    """Run the model in evaluation mode over rows of similar length at a time.
+
+    Args:
+        model: the classifier; its mode is restored.
+        autocast: a callable that gives the precision's context.
+        store: the token store.
+        split: the split.
+        rows: row numbers, [N].
+        progress: asked between batches whether to stop.
+
+    Returns:
+        Logits in the order of `rows`, [N, L] float32.
+    """
+    was_training = model.training
+    model.eval()
+    place = np.empty(int(rows.max()) + 1 if len(rows) else 0, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    logits = np.empty((len(rows), model.head.out_features), dtype=np.float32)
+    with torch.no_grad():
+        for batch in evaluation_batches(store, split, rows):
+            progress.check()
+            with autocast():  # type: ignore[operator]
+                values = model(batch)
+            logits[place[batch.rows]] = values.float().cpu().numpy()
+    model.train(was_training)
+    return logits

@@ -1,0 +1,219 @@
+"""The method `full`: every weight of the pretrained model and a new head are trained."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bakeoff.catalog import registry
+from bakeoff.catalog.cards import Settings
+from bakeoff.errors import ModelError
+from bakeoff.records.files import sha256_file
+from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
+from bakeoff.tasks.tokens import TokenStore
+from bakeoff.training.arithmetic import make_accelerator
+from bakeoff.training.backbone import Backbone
+from bakeoff.training.batches import make_batch
+from bakeoff.training.checks import settle_packing
+from bakeoff.training.classifier import Classifier
+from bakeoff.training.evaluation import outputs_of
+from bakeoff.training.loop import Diverged, Trainer, TrainingData
+from bakeoff.training.work import Work
+
+CHECKED_ROWS = 16
+
+
+def load_loss(component: Component) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of a recipe as a function of logits and targets.
+
+    Args:
+        component: its name and settings.
+
+    Returns:
+        (logits [B, L], targets [B, L]) to values [B, L].
+    """
+    card = registry.loss(component.name)
+    settings: Settings = card.settings.model_validate(component.settings)
+    return partial(card.load(), settings=settings)
+
+
+def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Classifier:
+    """The classifier of a recipe, before its first step.
+
+    Args:
+        recipe: model, pooling, dropout, checkpointing.
+        folder: the pretrained model.
+        outputs: logits a row.
+        seed: governs the head's start.
+
+    Returns:
+        The classifier on the CPU.
+    """
+    assert recipe.training is not None
+    assert recipe.pooling is not None
+    backbone = Backbone(folder, recipe.pooling, dropout=recipe.training.dropout)
+    if recipe.training.gradient_checkpointing:
+        # the non-reentrant form recomputes with the same dropout, and lets a packing pass as a keyword
+        backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+    return Classifier(backbone, outputs, seed, recipe.training.dropout)
+
+
+class Best:
+    """The best weights so far, on disk, so that memory holds one set.
+
+    Args:
+        path: a safetensors file below the attempt.
+        patience: validations without improvement that end the training; None for never.
+
+    Attributes:
+        step: steps done at the best validation; 0 before the first.
+        score: its score.
+        scores: all its scores.
+    """
+
+    def __init__(self, path: Path, patience: int | None) -> None:
+        self.path, self.patience = path, patience
+        self.step, self.score, self.waited = 0, -math.inf, 0
+        self.scores: dict[str, float] = {}
+
+    def consider(self, model: Classifier, step: int, scores: dict[str, float], metric: str, higher: bool) -> bool:
+        """Keep the weights if they are better than any before.
+
+        Args:
+            model: the classifier.
+            step: steps done.
+            scores: validation scores.
+            metric: which of them decides.
+            higher: whether more is better.
+
+        Returns:
+            True if patience has run out.
+        """
+        score = scores[metric] if higher else -scores[metric]
+        if self.step == 0 or score > self.score:
+            self.step, self.score, self.scores, self.waited = step, score, scores, 0
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}, self.path)
+        else:
+            self.waited += 1
+        return self.patience is not None and self.waited >= self.patience
+
+    def restore(self, model: Classifier) -> None:
+        """Put the best weights back.
+
+        Args:
+            model: the classifier.
+        """
+        model.load_state_dict(load_file(self.path))
+
+
+def check_fit(model: Classifier, work: Work) -> None:
+    """A model that cannot hold the task's texts is an error before training.
+
+    Args:
+        model: the classifier.
+        work: the trial.
+
+    Raises:
+        ModelError: if its context is too short.
+    """
+    context = getattr(model.backbone.model.config, "max_position_embeddings", None)
+    if context and work.trial.task.max_length > context:
+        raise ModelError(
+            f"max_length {work.trial.task.max_length} is more than the model's context of {context}",
+            work.trial.id,
+            f"set max_length to {context} or less",
+        )
+
+
+def run(work: Work) -> None:
+    """Train, choose the best checkpoint on validation, and hand in outputs on validation and test.
+
+    Args:
+        work: the trial.
+    """
+    recipe, spec = work.trial.recipe, _training(work)
+    assert recipe.loss is not None
+    assert work.model is not None
+    assert work.tokens is not None
+    assert recipe.model is not None
+    accelerator = make_accelerator(spec, recipe.model.family)
+    store = TokenStore.open(work.tokens, work.dataset.fingerprint)
+    model = build_model(recipe, work.model, work.task.outputs, work.trial.seed)
+    check_fit(model, work)
+    data = TrainingData(store, work.rows("train"), work.task.targets(work.gold("train")))
+    note = settle_packing(model, make_batch(store, "train", data.rows[:CHECKED_ROWS]))
+    if note:
+        work.progress.say("note", text=note)
+    model.to(accelerator.device)
+    trainer = Trainer(model, spec, data, load_loss(recipe.loss), work.trial.seed, accelerator.autocast, work.progress)
+    work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
+    best = Best(work.attempt.checkpoints / "best.safetensors", spec.early_stopping)
+    history: list[dict[str, Any]] = []
+    validate = partial(_validate, work, trainer, best, history)
+    steps = trainer.run(validate)
+    if best.step == 0:
+        raise Diverged(steps, [], trainer.health.norms)
+    best.restore(model)
+    facts = {
+        "steps": steps,
+        "planned_steps": trainer.total_steps,
+        "stopped_early": steps < trainer.total_steps,
+        "examples": trainer.examples,
+        "tokens": trainer.tokens,
+        "skipped_steps": trainer.health.skipped,
+        "best_step": best.step,
+        "history": history,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "weights_sha256": sha256_file(best.path),
+        "packed": model.backbone.packed,
+        "note": note,
+    }
+    outputs = {
+        split: outputs_of(model, accelerator.autocast, store, split, work.rows(split), work.progress)
+        for split in ("validation", "test")
+    }
+    if work.keep_model:
+        _keep(work, best.path)
+    work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)
+    best.path.unlink()
+
+
+def _training(work: Work) -> TrainingSpec:
+    assert work.trial.recipe.training is not None
+    return work.trial.recipe.training
+
+
+def _validate(work: Work, trainer: Trainer, best: Best, history: list[dict[str, Any]], step: int, loss: float) -> bool:
+    """Score the validation rows; the return value says whether training ends here."""
+    rows = work.rows("validation")
+    logits = outputs_of(trainer.model, trainer.autocast, trainer.data.store, "validation", rows, work.progress)
+    scores = work.task.score(logits, work.gold("validation"))
+    metric = work.trial.task.metric
+    higher = registry.metric(metric.partition("@")[0]).higher_is_better
+    epoch = step / trainer.steps_per_epoch
+    history.append({"step": step, "epoch": epoch, "loss": loss, "validation": scores})
+    work.progress.say("validation", step=step, epoch=epoch, scores={metric: scores[metric]}, loss=loss)
+    if not np.isfinite(logits).all():
+        return False
+    return best.consider(trainer.model, step, scores, metric, higher)
+
+
+def _keep(work: Work, weights: Path) -> None:
+    """Keep the trained weights with the files that are needed to load them."""
+    assert work.model is not None
+    target = work.attempt.product / "model"
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(weights, target / "classifier.safetensors")
+    for path in sorted(work.model.iterdir()):
+        if path.is_file() and path.suffix in (".json", ".txt", ".model") and path.name != "model.safetensors.index.json":
+            shutil.copyfile(path, target / path.name)

@@ -1,0 +1,120 @@
+"""Fused AdamW with clipping, overflow skipping and loss scaling, none of which waits for the device.
+
+torch's fused AdamW divides the gradients by `grad_scale` and leaves everything as it is where `found_inf` is 1. Both are
+tensors, so clipping costs no pass of its own and a non-finite step is skipped without asking the device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bakeoff.records.specs import TrainingSpec
+from bakeoff.training.classifier import Classifier
+from bakeoff.training.embedding import TokenTable
+from bakeoff.training.schedule import rate_factor
+
+SCALE_START = 2.0**16
+SCALE_GROWTH_STEPS = 2000
+
+
+def parameter_groups(model: Classifier, spec: TrainingSpec) -> list[dict[str, Any]]:
+    """Body and head, with and without weight decay.
+
+    Args:
+        model: the classifier.
+        spec: rates and decay.
+
+    Returns:
+        Groups for AdamW with their `peak` rate; norms and biases (anything of one dimension) are not decayed.
+    """
+    head = {id(parameter) for parameter in model.head.parameters()}
+    groups: dict[tuple[bool, bool], list[Any]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((id(parameter) in head, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": spec.head_learning_rate if is_head else spec.learning_rate,
+            "peak": spec.head_learning_rate if is_head else spec.learning_rate,
+            "weight_decay": spec.weight_decay if is_matrix else 0.0,
+        }
+        for (is_head, is_matrix), parameters in groups.items()
+    ]
+
+
+class Optimizer:
+    """One optimizer step at a time.
+
+    Args:
+        model: the classifier.
+        spec: hyperparameters.
+        total_steps: of the whole training, for the schedule.
+        scaled: whether the loss is scaled (fp16).
+
+    Attributes:
+        loss_scale: factor that the loss is multiplied with before the backward pass, [] float32 on the device.
+    """
+
+    def __init__(self, model: Classifier, spec: TrainingSpec, total_steps: int, scaled: bool) -> None:
+        self.spec = spec
+        self.total_steps = total_steps
+        self.scaled = scaled
+        self.table: TokenTable = model.backbone.token_table
+        self.adamw = torch.optim.AdamW(parameter_groups(model, spec), fused=True)
+        self.parameters = [p for group in self.adamw.param_groups for p in group["params"]]
+        device = model.head.weight.device
+        self.loss_scale = torch.tensor(SCALE_START if scaled else 1.0, device=device)
+        self.good_steps = torch.zeros((), device=device)
+        for parameter in self.parameters:
+            parameter.grad = torch.zeros_like(parameter)
+
+    def clear(self) -> None:
+        """Zero all gradients; they stay allocated, since fresh memory costs more than clearing."""
+        self.table.clear()
+        dense = [p.grad for p in self.parameters if p is not self.table.weight and p.grad is not None]
+        torch._foreach_zero_(dense)
+
+    def gradient_norm(self) -> Tensor:
+        """Norm of the whole gradient, without the loss scale.
+
+        Returns:
+            [] float32; not finite if any element is not.
+        """
+        gradients = [p.grad for p in self.parameters if p is not self.table.weight and p.grad is not None]
+        if self.table.weight.grad is not None and self.table.touched:
+            gradients.append(self.table.weight.grad.index_select(0, self.table.rows()))
+        norms = torch._foreach_norm(gradients)
+        return torch.linalg.vector_norm(torch.stack(norms)) / self.loss_scale
+
+    def step(self, step: int) -> Tensor:
+        """Clip, skip if not finite, update.
+
+        Args:
+            step: from 0; it gives the rate.
+
+        Returns:
+            The gradient's norm before clipping, [] float32; the step was skipped if it is not finite.
+        """
+        norm = self.gradient_norm()
+        factor = rate_factor(step, self.total_steps, self.spec.warmup, self.spec.schedule)
+        for group in self.adamw.param_groups:
+            group["lr"] = group["peak"] * factor
+        clip = torch.clamp(norm / self.spec.clip_norm, min=1.0) if self.spec.clip_norm > 0 else torch.ones_like(norm)
+        bad = (~torch.isfinite(norm)).to(torch.float32)
+        self.adamw.grad_scale = clip * self.loss_scale  # type: ignore[attr-defined]
+        self.adamw.found_inf = bad  # type: ignore[attr-defined]
+        self.adamw.step()
+        if self.scaled:
+            self._rescale(bad)
+        return norm
+
+    def _rescale(self, bad: Tensor) -> None:
+        """Halve the loss scale after an overflow, double it after 2,000 good steps."""
+        self.good_steps = (self.good_steps + 1) * (1 - bad)
+        grown = (self.good_steps >= SCALE_GROWTH_STEPS).to(torch.float32)
+        self.loss_scale = self.loss_scale * torch.where(bad > 0, 0.5, 1.0 + grown)
+        self.good_steps = self.good_steps * (1 - grown)

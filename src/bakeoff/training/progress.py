@@ -1,0 +1,68 @@
+"""What a child says while it works: `log.jsonl`, and the wish to stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from bakeoff.records.files import canonical_json
+
+EVERY_SECONDS = 1.0
+
+
+class Preempted(Exception):
+    """The child was asked to stop."""
+
+
+class Progress:
+    """The child's log.
+
+    Args:
+        path: `log.jsonl` of the attempt.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("a", encoding="utf-8", buffering=1)
+        self._began = time.monotonic()
+        self._last = 0.0
+        self.stop_asked = False
+
+    def listen(self) -> None:
+        """From now on SIGTERM and SIGINT ask for a stop at the next step."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self.stop_asked = True
+
+    def check(self) -> None:
+        """Stop here if that was asked.
+
+        Raises:
+            Preempted: if it was.
+        """
+        if self.stop_asked:
+            raise Preempted
+
+    @property
+    def due(self) -> bool:
+        """Whether a second has passed since the last step record."""
+        return time.monotonic() - self._last >= EVERY_SECONDS
+
+    def say(self, event: str, **facts: Any) -> None:
+        """Write one record.
+
+        Args:
+            event: `begin`, `step`, `validation`, `skipped`, `note` or `end`.
+            **facts: what belongs to it.
+        """
+        now = time.monotonic()
+        if event == "step":
+            self._last = now
+        self._stream.write(canonical_json({"event": event, **facts, "seconds": round(now - self._began, 3)}) + "\n")
+
+    def close(self) -> None:
+        """Close the log."""
+        self._stream.close()

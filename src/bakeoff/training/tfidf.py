@@ -1,0 +1,91 @@
+"""The method `tfidf`: TF-IDF features and one logistic regression a label. A transformer below it is flagged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from bakeoff.catalog.methods import TfidfSettings
+from bakeoff.training.work import Work
+
+EDGE = 30.0
+"""Logit of a label that training never, or always, shows."""
+
+
+def fit_label(features: Any, target: NDArray[np.uint8], settings: TfidfSettings, seed: int) -> LogisticRegression | float:
+    """One label's classifier.
+
+    Args:
+        features: sparse [N, F].
+        target: [N] 0 or 1.
+        settings: penalty and class weights.
+        seed: of the solver's shuffling.
+
+    Returns:
+        A fitted logistic regression, or a constant logit for a label of one class.
+    """
+    if target.min() == target.max():
+        return EDGE if target[0] else -EDGE
+    weight = None if settings.class_weight == "none" else settings.class_weight
+    model = LogisticRegression(C=settings.c, class_weight=weight, solver="liblinear", random_state=seed % 2**32)
+    return model.fit(features, target)
+
+
+def logits_of(models: list[LogisticRegression | float], features: Any) -> NDArray[np.float32]:
+    """Logits of some texts.
+
+    Args:
+        models: one a label.
+        features: sparse [N, F].
+
+    Returns:
+        [N, L].
+    """
+    columns = [
+        np.full(features.shape[0], model) if isinstance(model, float) else model.decision_function(features) for model in models
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def run(work: Work) -> None:
+    """Fit on the training texts and hand in outputs on validation and test.
+
+    Args:
+        work: the trial.
+    """
+    settings = TfidfSettings.model_validate(work.trial.recipe.method.settings)
+    texts = {split: work.dataset.texts(split, work.rows(split)) for split in ("train", "validation", "test")}
+    # a corpus smaller than min_df would lose every term
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, settings.ngrams),
+        min_df=min(settings.min_df, max(1, len(texts["train"]) // 2)),
+        max_features=settings.max_features,
+        sublinear_tf=True,
+        strip_accents=None,
+        token_pattern=r"(?u)\b\w+\b|[^\w\s]",  # noqa: S106  (no password)
+    )
+    features = {"train": vectorizer.fit_transform(texts["train"])}
+    gold = work.gold("train")
+    labels = gold.shape[1]
+    work.progress.say("begin", steps=labels, examples=len(texts["train"]))
+    models: list[LogisticRegression | float] = []
+    for label in range(labels):
+        work.progress.check()
+        models.append(fit_label(features["train"], gold[:, label], settings, work.trial.seed))
+        if work.progress.due:
+            work.progress.say("step", step=label + 1)
+    outputs = {split: logits_of(models, vectorizer.transform(texts[split])) for split in ("validation", "test")}
+    scores = work.task.score(outputs["validation"], work.gold("validation"))
+    work.progress.say("validation", step=labels, epoch=1.0, scores={work.trial.task.metric: scores[work.trial.task.metric]})
+    facts = {
+        "steps": labels,
+        "examples": len(texts["train"]),
+        "features": len(vectorizer.vocabulary_),
+        "parameters": sum(1 if isinstance(model, float) else model.coef_.size + 1 for model in models),
+        "history": [],
+    }
+    work.hand_in(outputs["validation"], outputs["test"], scores, facts)

@@ -1,0 +1,101 @@
+"""What every method gets, and how every method hands in what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.data.limits import sample_rows
+from bakeoff.data.store import Dataset
+from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.results import Outputs, Result, file_entry
+from bakeoff.records.specs import TrialSpec
+from bakeoff.tasks.multilabel import Multilabel
+from bakeoff.training.progress import Progress
+
+LIMITED_SPLITS = ("train", "validation", "test")
+
+
+@dataclass
+class Work:
+    """One trial as a method sees it.
+
+    Attributes:
+        trial: what to run.
+        dataset: the imported dataset.
+        model: folder of the pretrained model; None for methods that need none.
+        tokens: folder of the token store; None likewise.
+        attempt: where to write.
+        progress: the child's log.
+        keep_model: whether the trained model stays in the product.
+        deviations: what the machine forced; added to by the method.
+    """
+
+    trial: TrialSpec
+    dataset: Dataset
+    model: Path | None
+    tokens: Path | None
+    attempt: AttemptFolder
+    progress: Progress
+    keep_model: bool = False
+    deviations: list[str] = field(default_factory=list)
+
+    @property
+    def task(self) -> Multilabel:
+        """The task kind's part."""
+        return Multilabel(self.dataset.labels, self.trial.task.metric)
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """The rows that the study uses: the same for all its trials.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Row numbers, ascending.
+        """
+        task = self.trial.task
+        limits = dict(zip(LIMITED_SPLITS, (task.train_limit, task.validation_limit, task.test_limit), strict=True))
+        return sample_rows(self.dataset, split, limits[split], task.data_seed)
+
+    def gold(self, split: str) -> NDArray[np.uint8]:
+        """Targets of those rows.
+
+        Args:
+            split: the split.
+
+        Returns:
+            [N, L].
+        """
+        return self.dataset.targets(split, self.rows(split))
+
+    def hand_in(
+        self, validation: NDArray[np.float32], test: NDArray[np.float32], scores: dict[str, Any], facts: dict[str, Any]
+    ) -> None:
+        """Write the product: outputs of both splits (test unscored) and the result with its manifest.
+
+        Args:
+            validation: logits of the validation rows, [N, L].
+            test: logits of the test rows, [N, L].
+            scores: validation scores.
+            facts: facts of training, deterministic.
+        """
+        product = self.attempt.product
+        product.mkdir(parents=True, exist_ok=True)
+        for split, logits in (("validation", validation), ("test", test)):
+            rows = self.rows(split)
+            Outputs(self.dataset.ids(split, rows), logits, self.gold(split)).write(product / f"{split}.npz")
+        files = sorted(path for path in product.rglob("*") if path.is_file() and path.name != "result.json")
+        manifest = {str(path.relative_to(product)): file_entry(path) for path in files}
+        result = Result(
+            trial=self.trial.id,
+            definition=self.trial.definition_hash,
+            validation=scores,
+            training=facts,
+            manifest=manifest,
+        )
+        result.write(product / "result.json")

@@ -1,0 +1,196 @@
+"""Run one job and always leave one outcome."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bakeoff.errors import BakeoffError
+from bakeoff.records.environment import package_versions
+from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.results import Outcome, State
+from bakeoff.records.specs import JobSpec
+from bakeoff.training.progress import Preempted, Progress
+
+TRACEBACK_LINES = 30
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far.
+
+    Returns:
+        Bytes.
+    """
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Tokenise a dataset once.
+
+    Args:
+        job: names dataset, model, length and the store's place.
+        folder: the job's folder.
+        progress: the child's log.
+
+    Returns:
+        Facts of the store.
+    """
+    from bakeoff.data.store import open_dataset
+    from bakeoff.tasks.tokenizer import load_tokenizer
+    from bakeoff.tasks.tokens import build_store
+
+    tokenizer = load_tokenizer(Path(job.model))
+    return build_store(open_dataset(Path(job.dataset)), tokenizer, job.max_length, Path(job.tokens))
+
+
+def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
+    """Run a trial by its method.
+
+    Args:
+        job: names trial, dataset, model and token store.
+        folder: the attempt.
+        progress: the child's log.
+
+    Returns:
+        Deviations, if any.
+    """
+    from bakeoff.catalog import registry
+    from bakeoff.data.store import open_dataset
+    from bakeoff.training.arithmetic import settle
+    from bakeoff.training.work import Work
+
+    assert job.trial is not None
+    training = job.trial.recipe.training
+    settle(training.threads if training else 1, job.deterministic)
+    work = Work(
+        trial=job.trial,
+        dataset=open_dataset(Path(job.dataset)),
+        model=Path(job.model) if job.model else None,
+        tokens=Path(job.tokens) if job.tokens else None,
+        attempt=folder,
+        progress=progress,
+        keep_model=job.keep_model,
+    )
+    registry.method(job.trial.recipe.method.name).load()(work)
+    return {"deviations": work.deviations}
+
+
+def convert(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Turn a file of pickled tensors into safetensors.
+
+    Args:
+        job: names source and the folder for the result.
+        folder: the job's folder.
+        progress: the child's log.
+
+    Returns:
+        Hashes of source and result.
+    """
+    from bakeoff.training.convert import convert_weights
+
+    return convert_weights(Path(job.source), folder.product / "model.safetensors")
+
+
+def stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
+    """A job without torch, for trying runners.
+
+    Args:
+        job: `stub` says what happens.
+        folder: the attempt.
+        progress: the child's log.
+
+    Returns:
+        Nothing of note.
+    """
+    from bakeoff.worker.stub import run_stub
+
+    return run_stub(job, folder, progress)
+
+
+JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = {
+    "prepare": prepare,
+    "train": train,
+    "convert": convert,
+    "stub": stub,
+}
+
+
+def _of_torch(error: BaseException, name: str) -> bool:
+    """Whether an error is one of torch's or the training room's, without importing them."""
+    return type(error).__name__ == name and type(error).__module__.split(".")[0] in ("torch", "bakeoff")
+
+
+def judge(error: BaseException) -> Outcome:
+    """What an exception means for the trial.
+
+    Args:
+        error: what the job raised.
+
+    Returns:
+        The outcome, without times.
+    """
+    if isinstance(error, Preempted):
+        return Outcome(state=State.PREEMPTED, reason="it was asked to stop")
+    if _of_torch(error, "Diverged"):
+        norms = ", ".join(f"{norm:.3g}" for norm in getattr(error, "healthy_norms", []))
+        rows = ", ".join(str(row) for row in getattr(error, "rows", [])[:32])
+        where = f"step {getattr(error, 'step', 0) + 1}; rows {rows}; last finite gradient norms {norms}"
+        return Outcome(state=State.DIVERGED, reason=str(error), where=where, remedy="a lower learning rate, or fp32")
+    # torch's CPU allocator raises a plain RuntimeError
+    if isinstance(error, MemoryError) or _of_torch(error, "OutOfMemoryError") or "DefaultCPUAllocator" in str(error):
+        return Outcome(state=State.OOM, reason=f"out of memory: {error}", remedy="a smaller training.micro_batch_size")
+    if isinstance(error, BakeoffError):
+        return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy)
+    text = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
+    return Outcome(state=State.FAILED, reason=f"{type(error).__name__}: {error}", traceback="\n".join(text))
+
+
+def run_job(root: Path) -> int:
+    """Run `job.json` of a folder.
+
+    Args:
+        root: the job's folder.
+
+    Returns:
+        0 if an outcome was left, whatever it says.
+    """
+    began = time.monotonic()
+    folder = AttemptFolder(root)
+    known = set(sys.modules)
+    progress = Progress(folder.log)
+    progress.listen()
+    try:
+        job = JobSpec.read(folder.job)
+        facts = JOBS[job.kind](job, folder, progress)
+        outcome = Outcome(state=State.COMPLETE, facts=facts, deviations=facts.pop("deviations", []))
+    except KeyboardInterrupt as error:
+        outcome = judge(Preempted(str(error)))
+    except Exception as error:
+        outcome = judge(error)
+        if outcome.traceback:
+            sys.stderr.write(outcome.traceback + "\n")
+    progress.say("end", state=str(outcome.state))
+    progress.close()
+    outcome.model_copy(
+        update={
+            "seconds": round(time.monotonic() - began, 3),
+            "peak_bytes": peak_bytes(),
+            "imported": sorted(set(sys.modules) - known),
+            "machine": {"packages": package_versions(), "device": _device()},
+        }
+    ).write(folder.outcome)
+    return 0
+
+
+def _device() -> str:
+    """The device that torch used, if torch was used."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return str(torch.cuda.get_device_name())
+    return "cpu"
