@@ -53,14 +53,10 @@ def documented() -> dict[str, set[str]]:
 
 def versions() -> dict[str, int]:
     """Format versions by kind, as the source hands them to `write_document`."""
-    found = {}
-    for source in SOURCE.rglob("*.py"):
-        text = source.read_text(encoding="utf8")
-        for kind, constant in re.findall(r'\bwrite_document\([^"]*?"(\w+)", (\w+),', text):
-            value = re.search(rf"^{constant} = (\d+)$", text, re.M)
-            assert value, f"{source.name} does not say what {constant} is"
-            found[kind] = int(value.group(1))
-    return found
+    texts = [source.read_text(encoding="utf8") for source in SOURCE.rglob("*.py")]
+    numbers = {name: int(value) for text in texts for name, value in re.findall(r"^(\w+_VERSION) = (\d+)$", text, re.M)}
+    calls = {call for text in texts for call in re.findall(r'\bwrite_document\([^"]*?"([\w-]+)", (\w+),', text)}
+    return {kind: numbers[name] for kind, name in calls}
 
 
 def path_names() -> dict[str, str]:
