@@ -1,0 +1,155 @@
+"""From the argument of a command to a study without faults, or to every fault at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from bakeoff.catalog.registry import nearest
+from bakeoff.errors import Fault, StudyError
+from bakeoff.study.faults import Faults, validate
+from bakeoff.study.matrix import expand
+from bakeoff.study.model import Recipe, Study
+from bakeoff.study.overlay import apply_overrides, apply_profile
+from bakeoff.study.reading import read_file
+from bakeoff.study.recipes import Surroundings, check_defaults, resolve_recipe
+from bakeoff.study.references import check_references, resolve_task, task_kind
+from bakeoff.study.shape import NAME_PATTERN, StudyFile
+from bakeoff.study.tree import Node, names_in
+
+
+def built_in_studies() -> dict[str, Path]:
+    """The studies that ship with Bakeoff.
+
+    Returns:
+        Path by name.
+    """
+    folder = Path(str(files("bakeoff"))) / "studies"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find_study(argument: str) -> Path:
+    """The file that a command's argument means.
+
+    Args:
+        argument: path of a study file, or the name of a built-in study, such as `demo`. A file of that name comes first.
+
+    Returns:
+        The file's absolute path.
+
+    Raises:
+        StudyError: if there is neither.
+    """
+    path = Path(argument)
+    try:
+        if path.is_file():
+            return path.absolute()
+    except (OSError, ValueError):  # no path at all: too long, or with a NUL
+        path = Path()
+    known = built_in_studies()
+    if argument in known:
+        return known[argument]
+    beside = [other.name for other in sorted(path.parent.glob("*.yaml"))] if path.name else []
+    problem = "this is a folder, not a study file" if path.name and path.is_dir() else "there is no such study file"
+    near = nearest(path.name, [*known, *beside])
+    allowed = f"a path of a study file, or a built-in study: {', '.join(known)}"
+    raise StudyError([Fault(argument[:200], 0, "", "", problem, allowed, near)], argument[:200])
+
+
+def load_study(path: Path, profile: str | None = None, overrides: Sequence[str] = ()) -> Study:
+    """Read a study file and check all of it.
+
+    Settings count in the order: defaults, then the recipe, then its `on`, then `--set`. A profile that was not chosen is
+    checked as well: what would be wrong with it is reported where it stands.
+
+    Args:
+        path: the study file.
+        profile: the profile that is laid over it; None or empty means none.
+        overrides: `--set` arguments, `path.to.key=value`, laid over both.
+
+    Returns:
+        The resolved study.
+
+    Raises:
+        StudyError: with every fault, each with its line.
+    """
+    path = path.absolute()
+    root, found = read_file(path)
+    faults = Faults()
+    faults.extend(found)
+    profiles_node = root.at("profiles")
+    base, profiles = root.without("profiles"), profiles_node.entries if profiles_node else {}
+    if profiles_node and not profiles_node.is_mapping:
+        faults.add(profiles_node, "wrong type: profiles are a mapping of names to overlays", "a mapping")
+    if profile and profile not in profiles:
+        allowed = ", ".join(profiles) or "the study has no profiles"
+        faults.extend(
+            [Fault("--profile", 0, "", profile, "the study has no such profile", allowed, nearest(profile, list(profiles)))]
+        )
+    tree = apply_profile(base, profiles.get(profile or ""), faults)
+    tree = _with_overrides(tree, list(overrides), faults)
+    study = _check(tree, path, list(profiles), faults)
+    _check_other_profiles(base, {name: node for name, node in profiles.items() if name != profile}, path, faults)
+    faults.raise_any(path)
+    assert study is not None
+    study = study.model_copy(update={"profile": profile or ""})
+    study.remember_places(tree)
+    return study
+
+
+def _with_overrides(tree: Node, overrides: list[str], faults: Faults) -> Node:
+    """What `--set` says of the matrix counts before the matrix is expanded, the rest after, so that it reaches its recipes."""
+    of_matrix = [argument for argument in overrides if re.match(r"\s*matrix\b", argument)]
+    tree = expand(apply_overrides(tree, of_matrix, faults), faults)
+    return apply_overrides(tree, [argument for argument in overrides if argument not in of_matrix], faults)
+
+
+def _check_other_profiles(base: Node, profiles: dict[str, Node], path: Path, faults: Faults) -> None:
+    for name, overlay in profiles.items():
+        if not re.match(NAME_PATTERN, name):
+            faults.add(overlay, "not a usable name", "letters, digits, `-`, `_`, `+` and `.`", key=True)
+        found = Faults()
+        tree = expand(apply_profile(base, overlay, found), found)
+        _check(tree, path, list(profiles), found)
+        lines = range(overlay.key_line, overlay.end_line + 1)
+        faults.extend([fault for fault in found.sorted if fault.line in lines])
+
+
+def _check(tree: Node, path: Path, profiles: list[str], faults: Faults) -> Study | None:
+    """Record all faults of a tree; build the study if there are none."""
+    entry = validate(StudyFile, tree, faults)
+    check_references(tree, profiles, faults)
+    tasks = (tree.at("tasks") or tree.holding({})).entries
+    kinds = {name: kind for name, node in tasks.items() if (kind := task_kind(node))}
+    around = Surroundings(tree, kinds, path.parent, faults)
+    check_defaults(around)
+    recipes: dict[str, Recipe] = {}
+    for name in names_in(tree.at("recipes")):
+        recipe = resolve_recipe(around, name)
+        if recipe is not None:
+            recipes[name] = recipe
+    if entry is None or len(faults):
+        return None
+    return Study(
+        name=entry.name or _name_of(path),
+        tasks={name: resolve_task(tasks[name], task) for name, task in entry.tasks.items()},
+        recipes=recipes,
+        seeds=entry.seeds,
+        data_seed=entry.data_seed,
+        baseline=entry.baseline or "",
+        limits=entry.limits,
+        keep=entry.keep,
+        claims=entry.claims,
+        expect=entry.expect,
+        verdict=entry.verdict,
+        phases=entry.phases,
+        sweep=entry.sweep,
+        path=path,
+    )
+
+
+def _name_of(path: Path) -> str:
+    """A study without a name is called as its file."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).strip("-.+_")[:60] or "study"

@@ -1,0 +1,168 @@
+"""From a study to its trials. Reads no disk: what it must know of data, models and machine it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bakeoff.errors import Fault, StudyError
+from bakeoff.records.specs import ModelSpec, Plan, Precision, RecipeSpec, TaskSpec, TrainingSpec, TrialSpec
+from bakeoff.study.model import ModelRequest, Recipe, Study
+from bakeoff.study.shape import Training
+
+HEAD_FACTOR = 10
+# their attention overflows half precision's range
+FAMILIES_WITHOUT_FP16 = ("deberta", "deberta-v2")
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a plan must know of a dataset.
+
+    Attributes:
+        name: its name.
+        fingerprint: hash of its content.
+        labels: label names in the order of their ids.
+    """
+
+    name: str
+    fingerprint: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """What a plan must know of the machine.
+
+    Attributes:
+        cores: CPU cores that a trial may use.
+        bf16: whether the machine is fast at bfloat16.
+    """
+
+    cores: int
+    bf16: bool
+
+
+def needed_datasets(study: Study) -> list[str]:
+    """The datasets that a study needs.
+
+    Args:
+        study: the study.
+
+    Returns:
+        Names, each once, in the order of the file.
+    """
+    return list(dict.fromkeys(task.dataset for task in study.tasks.values()))
+
+
+def needed_models(study: Study) -> list[ModelRequest]:
+    """The pretrained models that a study needs.
+
+    Args:
+        study: the study.
+
+    Returns:
+        Requests, each once, in the order of the file.
+    """
+    recipes = [recipe.for_task(task) for recipe in study.recipes.values() for task in study.tasks]
+    return list(dict.fromkeys(recipe.model for recipe in recipes if recipe.model))
+
+
+def make_plan(
+    study: Study, datasets: Mapping[str, DatasetFacts], models: Mapping[str, ModelSpec], machine: MachineFacts
+) -> Plan:
+    """Expand a study to trials: seed by seed, so that a first result of every recipe comes early.
+
+    Args:
+        study: the study.
+        datasets: facts by dataset name, for all of `needed_datasets`.
+        models: specs by `ModelRequest.key` (or name, where no two revisions of it are used), for all of `needed_models`.
+        machine: what `auto` is resolved with.
+
+    Returns:
+        The plan.
+
+    Raises:
+        StudyError: if the study uses what this version cannot carry out, or a model cannot do what a recipe asks.
+    """
+    faults = _unsupported(study)
+    tasks = {name: _task_spec(study, name, datasets) for name in study.tasks}
+    pairs: list[tuple[TaskSpec, RecipeSpec]] = []
+    for name in study.recipes:
+        for task in study.tasks:
+            spec = _recipe_spec(study.recipes[name].for_task(task), name, models, machine)
+            faults += _check_precision(study, spec, task)
+            pairs.append((tasks[task], spec))
+    if faults:
+        raise StudyError(list(dict.fromkeys(faults)), str(study.path))
+    trials = [TrialSpec(task=task, recipe=recipe, seed=seed) for seed in study.seeds for task, recipe in pairs]
+    _check_ids(study, trials)
+    return Plan(study=study.name, profile=study.profile, baseline=study.baseline, trials=trials)
+
+
+def _unsupported(study: Study) -> list[Fault]:
+    faults = []
+    if study.phases:
+        faults.append(study.fault(["phases"], "phases are not supported by this version yet", "leave phases out"))
+    if study.sweep:
+        faults.append(study.fault(["sweep"], "sweeps are not supported by this version yet", "leave sweep out"))
+    return faults
+
+
+def _task_spec(study: Study, name: str, datasets: Mapping[str, DatasetFacts]) -> TaskSpec:
+    task = study.tasks[name]
+    fingerprint = datasets[task.dataset].fingerprint
+    return TaskSpec.model_validate(
+        {"name": name, "fingerprint": fingerprint, "data_seed": study.data_seed, **task.model_dump()}
+    )
+
+
+def _recipe_spec(recipe: Recipe, name: str, models: Mapping[str, ModelSpec], machine: MachineFacts) -> RecipeSpec:
+    model = None
+    if recipe.model:
+        model = models.get(recipe.model.key) or models[recipe.model.name]
+    training = training_spec(recipe.training, machine) if recipe.training else None
+    return RecipeSpec(name=name, method=recipe.method, model=model, loss=recipe.loss, pooling=recipe.pooling, training=training)
+
+
+def training_spec(training: Training, machine: MachineFacts) -> TrainingSpec:
+    """Resolve every `auto` and every default that follows from another setting.
+
+    Args:
+        training: the settings of a recipe.
+        machine: what `auto` is resolved with.
+
+    Returns:
+        Settings without `auto`.
+    """
+    automatic: Precision = "bf16" if machine.bf16 else "fp32"
+    head = training.head_learning_rate
+    settings = training.model_dump()
+    settings["micro_batch_size"] = training.batch_size if training.micro_batch_size == "auto" else training.micro_batch_size
+    # twelve digits: ten times 3e-5 is the 3e-4 that a person would write, and so the same trial
+    settings["head_learning_rate"] = float(f"{HEAD_FACTOR * training.learning_rate:.12g}") if head is None else head
+    settings["precision"] = automatic if training.precision == "auto" else training.precision
+    settings["threads"] = machine.cores if training.threads == "auto" else training.threads
+    return TrainingSpec.model_validate(settings)
+
+
+def _check_precision(study: Study, recipe: RecipeSpec, task: str) -> list[Fault]:
+    if not recipe.model or not recipe.training or recipe.training.precision != "fp16":
+        return []
+    if recipe.model.family not in FAMILIES_WITHOUT_FP16:
+        return []
+    place = "training.precision"
+    keys = [f"recipes.{recipe.name}.on.{task}.{place}", f"recipes.{recipe.name}.{place}", f"defaults.{place}"]
+    problem = f"{recipe.model.name} is a DeBERTa, which overflows in fp16 (recipe {recipe.name})"
+    return [study.fault(keys, problem, "bf16, fp32, auto")]
+
+
+def _check_ids(study: Study, trials: list[TrialSpec]) -> None:
+    seen: dict[str, TrialSpec] = {}
+    for trial in trials:
+        other = seen.setdefault(trial.id, trial)
+        if other is not trial:
+            names = " and ".join(f"{one.recipe.name} on {one.task.name}" for one in (other, trial))
+            problem = f"the trials of {names} share an id"
+            fault = study.fault([f"recipes.{trial.recipe.name}"], problem, "other names of recipes or tasks")
+            raise StudyError([fault], str(study.path))

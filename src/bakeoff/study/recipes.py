@@ -1,0 +1,197 @@
+"""Recipes resolved: defaults, then the recipe, then its `on`, checked against the cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from bakeoff.catalog.cards import Card, LossCard, MethodCard, ModelCard
+from bakeoff.catalog.registry import cards, nearest
+from bakeoff.errors import CatalogError
+from bakeoff.records.specs import Component, Pooling
+from bakeoff.study.components import choose_component, choose_model
+from bakeoff.study.faults import Faults, validate
+from bakeoff.study.model import Recipe
+from bakeoff.study.overlay import as_component, merge
+from bakeoff.study.shape import Training
+from bakeoff.study.tree import Node
+
+DEFAULT_MODEL = "minilm-l6"
+DEFAULT_METHOD = "full"
+BUILT_IN = "(default)"
+WITH_MODEL_ONLY = ("model", "loss", "pooling", "training")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What resolving a recipe needs to know beside the recipe.
+
+    Attributes:
+        root: the study's tree.
+        kinds: the kind of each task, by name; a task whose kind is not known is left out.
+        folder: the study file's folder.
+        faults: where faults are recorded.
+    """
+
+    root: Node
+    kinds: dict[str, str]
+    folder: Path
+    faults: Faults
+
+
+def _text(value: str) -> Node:
+    return Node(value, BUILT_IN, text=value)
+
+
+def default_loss(kind: str) -> str:
+    """The loss of a recipe that names none: the catalog's first for the kind of task.
+
+    Args:
+        kind: the kind of task.
+
+    Returns:
+        Its name.
+
+    Raises:
+        CatalogError: if no loss fits the kind.
+    """
+    for card in cards("loss").values():
+        if isinstance(card, LossCard) and kind in card.tasks:
+            return card.name
+    raise CatalogError(f"no loss of the catalog is for {kind} tasks", "", "install a package that brings one")
+
+
+def _layers(around: Surroundings, recipe: Node, task: str) -> Node:
+    """All layers of a recipe on a task, merged; `--set` on the recipe holds against what the file says in `on`."""
+    kind = around.kinds.get(task)
+    built_in = {"model": _text(DEFAULT_MODEL), "method": _text(DEFAULT_METHOD)}
+    if kind:
+        built_in["loss"] = _text(default_loss(kind))
+    below = merge(Node(built_in, BUILT_IN), around.root.at("defaults"))
+    on = recipe.at("on", task)
+    stated = merge(recipe.without("on"), on if on and on.is_mapping else None, set_wins=True)
+    result = merge(below, stated)
+    assert result is not None
+    # a recipe without settings of its own has the place of the recipe, not of the defaults
+    return Node(result.value, recipe.file, recipe.line, recipe.key, recipe.key_line, recipe.end_line)
+
+
+def _check_kind(around: Surroundings, recipe: Node, task: str, card: Card, place: Node | None) -> None:
+    kind = around.kinds.get(task)
+    fitting: tuple[str, ...] = getattr(card, "tasks", ())
+    if kind and kind not in fitting:
+        where = place if place and place.file != BUILT_IN else recipe
+        others = [other.name for other in cards(card.kind).values() if kind in getattr(other, "tasks", ())]
+        problem = f"the {card.kind} {card.name} is not for {kind} tasks such as {task}"
+        around.faults.add(where, problem, ", ".join(others) or f"there is no {card.kind} for them")
+
+
+def _check_modelless(around: Surroundings, recipe: Node, method: str) -> None:
+    for layer in (recipe, *(recipe.at("on") or recipe.holding({})).entries.values()):
+        for key in WITH_MODEL_ONLY:
+            stated = layer.at(key)
+            if stated is not None:
+                around.faults.add(
+                    stated, f"the method {method} needs no model and takes no {key}", f"leave {key} out", key=True
+                )
+
+
+def _component(around: Surroundings, settings: Node, recipe: Node, task: str, kind: str) -> Component | None:
+    node = settings.at(kind)
+    chosen = choose_component("loss" if kind == "loss" else "method", node, around.faults) if node else None
+    if chosen is None:
+        return None
+    assert node is not None
+    _check_kind(around, recipe, task, chosen[1], as_component(node).at("name"))
+    return chosen[0]
+
+
+def _training(settings: Node, faults: Faults) -> Training | None:
+    node = settings.at("training") or settings.holding({})
+    # the shape's check has reported what is wrong with each layer; here only what follows from all of them is new
+    training = validate(Training, node, Faults())
+    if training is None:
+        return None
+    micro = training.micro_batch_size
+    if micro != "auto" and training.batch_size % micro:
+        place = node.at("micro_batch_size") or node
+        divisors = [str(n) for n in range(1, min(training.batch_size, 4096) + 1) if training.batch_size % n == 0]
+        faults.add(place, f"does not divide the batch size {training.batch_size}", ", ".join([*divisors, "auto"]))
+    return training
+
+
+def _pooling(settings: Node, model: str) -> Pooling:
+    stated = settings.at("pooling")
+    if stated is not None and stated.value in ("first", "mean", "last"):
+        return cast(Pooling, stated.value)
+    card = cards("model").get(model)
+    return card.pooling if isinstance(card, ModelCard) else "mean"
+
+
+def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
+    settings = _layers(around, recipe, task)
+    method = _component(around, settings, recipe, task, "method")
+    card = cards("method").get(method.name) if method else None
+    if method and isinstance(card, MethodCard) and not card.needs_model:
+        _check_modelless(around, recipe, method.name)
+        return Recipe(method=method)
+    model_node = settings.at("model")
+    model = choose_model(model_node, around.folder, around.faults) if model_node else None
+    loss = _component(around, settings, recipe, task, "loss")
+    training = _training(settings, around.faults)
+    if method is None or model is None or loss is None or training is None:
+        return None
+    return Recipe(method=method, model=model, loss=loss, pooling=_pooling(settings, model.name), training=training)
+
+
+def _check_on(around: Surroundings, recipe: Node, base: Recipe, resolved: dict[str, Recipe]) -> None:
+    tasks = list((around.root.at("tasks") or recipe.holding({})).entries)
+    for task, settings in (recipe.at("on") or recipe.holding({})).entries.items():
+        if task not in tasks:
+            near = nearest(task, tasks)
+            around.faults.add(settings, "names a task that the study does not have", ", ".join(tasks), near, key=True)
+        method = settings.at("method")
+        if method and task in resolved and resolved[task].method.name != base.method.name:
+            allowed = f"{base.method.name} with other settings, or another recipe"
+            around.faults.add(method, "a recipe has one method on all tasks", allowed)
+
+
+def resolve_recipe(around: Surroundings, name: str) -> Recipe | None:
+    """Resolve a recipe on every task.
+
+    Args:
+        around: the study's tree and what belongs to it.
+        name: the recipe's name.
+
+    Returns:
+        The recipe, or None if it has faults, which are recorded.
+    """
+    recipe = around.root.at("recipes", name)
+    if recipe is None or not recipe.is_mapping:
+        return None
+    tasks = list((around.root.at("tasks") or recipe.holding({})).entries) or [""]
+    base = _on_task(around, recipe.without("on"), tasks[0])
+    found = {task: _on_task(around, recipe, task) for task in tasks}
+    resolved = {task: other for task, other in found.items() if other is not None}
+    if base is None:
+        return None
+    _check_on(around, recipe, base, resolved)
+    on = {task: other for task, other in resolved.items() if other != base}
+    return base.model_copy(update={"on": on})
+
+
+def check_defaults(around: Surroundings) -> None:
+    """Check the components that `defaults` names, also where every recipe has its own.
+
+    Args:
+        around: the study's tree and what belongs to it.
+    """
+    defaults = around.root.at("defaults") or Node({}, BUILT_IN)
+    model = defaults.at("model")
+    if model:
+        choose_model(model, around.folder, around.faults)
+    for kind in ("method", "loss"):
+        node = defaults.at(kind)
+        if node and (as_component(node).at("name") or not node.is_mapping):
+            choose_component("loss" if kind == "loss" else "method", node, around.faults)

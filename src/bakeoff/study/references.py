@@ -1,0 +1,174 @@
+"""What one part of a study says about another: tasks and their cards, baseline, expectations, phases, sweep."""
+
+from __future__ import annotations
+
+import re
+
+from bakeoff.catalog.cards import DatasetCard, MetricCard, TaskCard
+from bakeoff.catalog.registry import cards
+from bakeoff.study.components import find_card
+from bakeoff.study.faults import Faults
+from bakeoff.study.model import Task
+from bakeoff.study.shape import TaskEntry
+from bakeoff.study.tree import Node, names_in
+
+THRESHOLD = re.compile(r"0?\.[0-9]+")
+
+
+def task_kind(task: Node) -> str:
+    """The kind of a task: what it says, else what its dataset's card says.
+
+    Args:
+        task: the task's node.
+
+    Returns:
+        The kind, or empty where neither is known.
+    """
+    stated = task.at("kind")
+    if stated is not None and stated.value is not None:
+        return str(stated.value) if stated.value in cards("task") else ""
+    dataset = task.at("dataset")
+    card = cards("dataset").get(str(dataset.value)) if dataset else None
+    return card.task if isinstance(card, DatasetCard) else ""
+
+
+def check_task(task: Node, faults: Faults) -> None:
+    """Check the names that a task gives, and that they fit one another.
+
+    Args:
+        task: the task's node.
+        faults: where faults are recorded.
+    """
+    dataset, kind_node, metric = task.at("dataset"), task.at("kind"), task.at("metric")
+    card = find_card("dataset", dataset, faults) if dataset else None
+    if kind_node:
+        find_card("task", kind_node, faults)
+    kind = task_kind(task)
+    if kind_node and kind and isinstance(card, DatasetCard) and card.task != kind:
+        faults.add(kind_node, f"the dataset {card.name} is for {card.task} tasks", card.task)
+    kind_card = cards("task").get(kind)
+    if metric and isinstance(metric.value, str) and metric.value:
+        known = kind_card.metrics if isinstance(kind_card, TaskCard) else tuple(cards("metric"))
+        if metric.value not in known:
+            faults.add_name(metric, "metric", known)
+
+
+def resolve_task(task: Node, entry: TaskEntry) -> Task:
+    """Fill in a task that has no faults.
+
+    Args:
+        task: the task's node.
+        entry: the same, validated.
+
+    Returns:
+        The task with kind and metric.
+    """
+    kind = task_kind(task)
+    card = cards("task")[kind]
+    assert isinstance(card, TaskCard)
+    return Task(**{**entry.model_dump(), "kind": kind, "metric": entry.metric or card.metrics[0]})
+
+
+def check_metric(node: Node, written: str, faults: Faults) -> None:
+    """Check a metric that may carry a fixed threshold, such as `f1_macro@0.2`.
+
+    Args:
+        node: the node whose key is the metric.
+        written: the metric as written.
+        faults: where faults are recorded.
+    """
+    name, at, threshold = written.partition("@")
+    card = cards("metric").get(name)
+    if card is None:
+        faults.add_name(Node(name, node.file, node.key_line, node.key, text=written), "metric", list(cards("metric")))
+    elif at and not (isinstance(card, MetricCard) and card.thresholded):
+        faults.add(node, f"{name} takes no threshold", name, key=True)
+    elif at and not THRESHOLD.fullmatch(threshold):
+        faults.add(node, "not a threshold", f"{name}@0.2: a number between 0 and 1", key=True)
+
+
+def _check_recipe_name(node: Node, recipes: list[str], faults: Faults) -> None:
+    if isinstance(node.value, str) and node.value not in recipes:
+        faults.add_name(node, "recipe", recipes)
+
+
+def _check_expect(root: Node, recipes: list[str], faults: Faults) -> None:
+    expect = root.at("expect")
+    for recipe, metrics in (expect.entries if expect else {}).items():
+        _check_recipe_name(Node(recipe, metrics.file, metrics.key_line, metrics.key, text=recipe), recipes, faults)
+        for metric, interval in metrics.entries.items():
+            check_metric(interval, metric, faults)
+            bounds = [item.value for item in interval.items if isinstance(item.value, int | float)]
+            if len(bounds) == 2 and bounds[0] > bounds[1]:
+                faults.add(interval, "the lowest value is above the highest", "[lowest, highest]")
+
+
+def _check_phases(root: Node, recipes: list[str], profiles: list[str], faults: Faults) -> None:
+    phases = root.at("phases")
+    items = phases.items if phases else []
+    seen: set[object] = set()
+    for index, phase in enumerate(items):
+        name, profile, choose = phase.at("name"), phase.at("profile"), phase.at("choose")
+        if name and isinstance(name.value, str):
+            if name.value in seen:
+                faults.add(name, "two phases have this name", "names that differ")
+            seen.add(name.value)
+        if profile and isinstance(profile.value, str) and profile.value not in profiles:
+            faults.add_name(profile, "profile", profiles)
+        if choose and choose.value is not None and index == len(items) - 1:
+            faults.add(choose, "the last phase has no phase to choose for", "choose in the phases before", key=True)
+        top = phase.at("choose", "top")
+        if top and isinstance(top.value, int) and top.value > len(recipes) > 0:
+            faults.add(top, "chooses more recipes than there are", f"at most {len(recipes)}")
+
+
+def check_references(root: Node, profiles: list[str], faults: Faults) -> None:
+    """Check that what names a recipe, a task or a profile names one that is there, and that values fit one another.
+
+    Args:
+        root: the study's tree, the matrix expanded.
+        profiles: names of the study's profiles.
+        faults: where faults are recorded.
+    """
+    recipes = names_in(root.at("recipes"))
+    for task in (root.at("tasks") or root.holding({})).entries.values():
+        check_task(task, faults)
+    recipe_node = root.at("recipes") or root
+    if not recipes and (recipe_node is root or recipe_node.is_mapping):
+        faults.add(
+            recipe_node,
+            "the study has no recipe",
+            "at least one recipe, or a matrix",
+            missing="recipes" if recipe_node is root else "",
+        )
+    baseline = root.at("baseline")
+    if baseline:
+        _check_recipe_name(baseline, recipes, faults)
+    _check_expect(root, recipes, faults)
+    _check_phases(root, recipes, profiles, faults)
+    for node in (root.at("sweep", "recipes") or root.holding({})).items:
+        _check_recipe_name(node, recipes, faults)
+    _check_seeds(root, faults)
+    for group in ("recipes", "tasks"):
+        _check_names(root.at(group), faults)
+
+
+def _check_seeds(root: Node, faults: Faults) -> None:
+    seeds = root.at("seeds")
+    seen: set[object] = set()
+    for node in seeds.items if seeds else []:
+        if node.value in seen and isinstance(node.value, int):
+            faults.add(node, "the seed stands twice", "seeds that differ")
+        seen.add(node.value if not isinstance(node.value, dict | list) else None)
+
+
+def _check_names(group: Node | None, faults: Faults) -> None:
+    """Names that become the same in the id of a trial would share a folder."""
+    seen: dict[str, str] = {}
+    for name, node in (group.entries if group else {}).items():
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        if slug in seen:
+            faults.add(
+                node, f"too like the name {seen[slug]!r}: both are {slug!r} in the ids of trials", "another name", key=True
+            )
+        seen.setdefault(slug, name)

@@ -1,0 +1,279 @@
+"""The shape of a study file as strict models: which keys there are, of which type, in which range, with which default.
+
+Names of components and references between the parts are checked elsewhere (`references`, `recipes`), since they need the
+whole file and the catalog.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from bakeoff.records.specs import Pooling, Precision, Schedule
+from bakeoff.study.quantities import Duration, Says, Size
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+SAYS_NAME = Says("letters, digits, `-`, `_`, `+` and `.`, beginning with a letter or digit, at most 60 characters")
+LARGEST_SEED = 2**32 - 1
+COMPONENT_SAYS = Says("a name, or a mapping with the key `name` and settings")
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=60), SAYS_NAME]
+Text = Annotated[str, StringConstraints(min_length=1), Says("a text that is not empty")]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Interval = Annotated[list[float], Field(min_length=2, max_length=2), Says("two numbers: [lowest, highest]")]
+
+
+class Entry(BaseModel):
+    """Base of all parts of a study file: strict, frozen, unknown keys and infinite numbers refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ComponentEntry(Entry):
+    """A component by name, with settings that its card knows.
+
+    Attributes:
+        name: its name in the catalog; without one, the settings are laid over those of the layer below.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    name: Text | None = None
+
+
+class ModelEntry(Entry):
+    """A pretrained model.
+
+    Attributes:
+        name: a catalog name, a hub id `org/name`, or a folder relative to the study file.
+        revision: the commit of a hub id.
+    """
+
+    name: Text | None = None
+    revision: Text | None = None
+
+
+def _named(written: Any) -> Any:
+    return {"name": written} if isinstance(written, str) else written
+
+
+ComponentChoice = Annotated[ComponentEntry, BeforeValidator(_named), COMPONENT_SAYS]
+ModelChoice = Annotated[
+    ModelEntry, BeforeValidator(_named), Says("a catalog name, a hub id `org/name@commit`, a folder, or {name, revision}")
+]
+
+
+class Training(Entry):
+    """Hyperparameters of the training loop.
+
+    Attributes:
+        epochs: passes over the training examples.
+        batch_size: the effective batch: examples per optimizer step.
+        micro_batch_size: examples per forward pass; must divide the batch size; `auto` means all of it.
+        learning_rate: peak rate of the body.
+        head_learning_rate: peak rate of the new head; null means ten times the learning rate.
+        schedule: how the rate falls after the warm-up.
+        warmup: share of all steps in which the rate rises.
+        weight_decay: decoupled weight decay (not on norms and biases).
+        clip_norm: largest gradient norm; 0 means no clipping.
+        precision: arithmetic of the passes; `auto` means bf16 where the machine is fast at it, else fp32.
+        gradient_checkpointing: recompute activations instead of keeping them.
+        evaluations_per_epoch: validations in an epoch; the best checkpoint is one of these points.
+        early_stopping: validations without improvement after which training ends; null means never.
+        dropout: dropout probability in place of the model's own; null keeps the model's.
+        threads: CPU threads of a trial; `auto` means all cores of the machine on which the plan is made.
+        max_skipped: non-finite steps in a row after which a trial ends as diverged.
+    """
+
+    epochs: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    micro_batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    learning_rate: float = Field(default=1e-4, gt=0)
+    head_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    schedule: Schedule = "cosine"
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: float = Field(default=1.0, ge=0)
+    precision: Precision | Literal["auto"] = "auto"
+    gradient_checkpointing: bool = False
+    evaluations_per_epoch: int = Field(default=1, ge=1)
+    early_stopping: Annotated[int, Field(ge=1)] | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    max_skipped: int = Field(default=20, ge=1)
+
+
+class RecipeSettings(Entry):
+    """All that may change a number: what `defaults`, a recipe and its `on` can say.
+
+    Attributes:
+        model: the pretrained model.
+        method: how the recipe learns.
+        loss: the loss.
+        pooling: how token vectors become one; without it, what the model's card says, else mean.
+        training: hyperparameters of the training loop.
+    """
+
+    model: ModelChoice = ModelEntry()
+    method: ComponentChoice = ComponentEntry()
+    loss: ComponentChoice = ComponentEntry()
+    pooling: Pooling | None = None
+    training: Training = Training()
+
+
+class RecipeEntry(RecipeSettings):
+    """A recipe.
+
+    Attributes:
+        on: other settings on a task, by the task's name.
+    """
+
+    on: dict[str, RecipeSettings] = {}
+
+
+class TaskEntry(Entry):
+    """What is to be solved.
+
+    Attributes:
+        dataset: a dataset of the catalog.
+        kind: the kind of task; without it, what the dataset's card says.
+        metric: the metric that chooses checkpoints and ranks recipes; without it, the kind's first.
+        max_length: tokens kept of a text, special tokens included.
+        train_limit: examples drawn from the train split; null means all.
+        validation_limit: the same for validation.
+        test_limit: the same for test.
+    """
+
+    dataset: Text
+    kind: Text | None = None
+    metric: Text | None = None
+    max_length: int = Field(default=128, ge=4)
+    train_limit: Annotated[int, Field(ge=1)] | None = None
+    validation_limit: Annotated[int, Field(ge=1)] | None = None
+    test_limit: Annotated[int, Field(ge=1)] | None = None
+
+
+class MatrixEntry(Entry):
+    """Recipes by product: every combination of the entries becomes a recipe.
+
+    Attributes:
+        model: models.
+        method: methods; one that needs no model is added once, without model and loss.
+        loss: losses.
+    """
+
+    model: Annotated[list[ModelChoice], Field(min_length=1)] | None = None
+    method: Annotated[list[ComponentChoice], Field(min_length=1)] | None = None
+    loss: Annotated[list[ComponentChoice], Field(min_length=1)] | None = None
+
+
+class Limits(Entry):
+    """What a trial and the study may use.
+
+    Attributes:
+        trial: longest time of one trial, in seconds once read; null means no limit.
+        study: longest time of the whole run; null means no limit.
+        stall: longest silence of a trial.
+        collective: longest wait of one process of a trial for the others.
+        retries: how often a trial that the machine broke is tried again.
+        disk_reserve: free bytes on the disk below which no trial begins.
+    """
+
+    trial: Duration | None = 7_200.0
+    study: Duration | None = None
+    stall: Duration = 600.0
+    collective: Duration = 3_600.0
+    retries: int = Field(default=1, ge=0)
+    disk_reserve: Size = 5 * 10**9
+
+
+class Verdict(Entry):
+    """When the verdict is green or yellow; otherwise it is red.
+
+    Attributes:
+        green: the condition of green, in words.
+        yellow: the condition of yellow, in words.
+    """
+
+    green: Text | None = None
+    yellow: Text | None = None
+
+
+class Choice(Entry):
+    """What goes on to the next phase.
+
+    Attributes:
+        top: how many of the best recipes.
+    """
+
+    top: int = Field(ge=1)
+
+
+class Phase(Entry):
+    """One round of a study.
+
+    Attributes:
+        name: its name.
+        profile: the profile that it runs with; null means none.
+        choose: which recipes go on; null on the last phase.
+    """
+
+    name: Name
+    profile: str | None = None
+    choose: Choice | None = None
+
+
+class Sweep(Entry):
+    """A search over hyperparameters.
+
+    Attributes:
+        recipes: the recipes whose settings are searched.
+        space: distribution by dotted setting, such as `training.learning_rate: {log_uniform: [1e-5, 1e-3]}`.
+        proposals: how many proposals are made a recipe.
+    """
+
+    recipes: Annotated[list[str], Field(min_length=1)]
+    space: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    proposals: int = Field(ge=1)
+
+
+class StudyFile(Entry):
+    """A study: recipes on tasks with seeds, and what is claimed of them.
+
+    Attributes:
+        bakeoff: version of this format.
+        name: the study's name; without it, the file's name.
+        tasks: what is to be solved, by name.
+        defaults: settings of every recipe that does not say otherwise.
+        recipes: what is compared, by name.
+        matrix: recipes by product.
+        baseline: the recipe that the others are compared with.
+        seeds: each recipe is trained once with each; a seed governs head, order of data and dropout.
+        data_seed: governs which examples the limits draw, the same for all trials.
+        profiles: overlays on the whole file, chosen by --profile: mappings merge, lists replace.
+        phases: rounds of the study.
+        sweep: a search over hyperparameters.
+        claims: sentences that the verdict answers; the first is the main one.
+        expect: interval in which a recipe's metric is expected, by recipe and metric.
+        verdict: when the verdict is green or yellow.
+        limits: what a trial and the study may use.
+        keep: models kept after completion.
+    """
+
+    bakeoff: Literal[1] = 1
+    name: Name | None = None
+    tasks: Annotated[dict[Name, TaskEntry], Field(min_length=1)]
+    defaults: RecipeSettings = RecipeSettings()
+    recipes: dict[Name, RecipeEntry] = {}
+    matrix: MatrixEntry = MatrixEntry()
+    baseline: str | None = None
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [42, 1337, 2024, 7, 99]
+    data_seed: Seed = 0
+    profiles: dict[Name, dict[str, Any]] = {}
+    phases: list[Phase] = []
+    sweep: Sweep | None = None
+    claims: list[Text] = []
+    expect: dict[str, dict[str, Interval]] = {}
+    verdict: Verdict = Verdict()
+    limits: Limits = Limits()
+    keep: Literal["none", "best", "winner", "all"] = "best"
