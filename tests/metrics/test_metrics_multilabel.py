@@ -13,6 +13,7 @@ from bakeoff.metrics.multilabel import (
     outputs_are_constant,
     outputs_are_finite,
     sigmoid,
+    split_metric,
     validation_scores,
 )
 from bakeoff.metrics.scores import f1_macro
@@ -60,6 +61,15 @@ def test_validation_scores_hold_the_tuned_and_the_nine_fixed() -> None:
     assert (scores["threshold"], scores["f1_macro"]) == tune_threshold(gold, sigmoid(logits))
     assert scores["f1_macro"] >= max(scores[f"f1_macro@0.{digit}"] for digit in range(1, 10))
     assert scores["loss"] == log_loss(gold, logits)
+
+
+def test_a_metric_at_a_fixed_threshold_is_scored_there_too() -> None:
+    gold, logits = made()
+    assert split_metric("f1_macro") == ("f1_macro", None)
+    assert split_metric("f1_macro@0.35") == ("f1_macro", 0.35)
+    scores = validation_scores(gold, logits, "f1_macro@0.35")
+    assert scores["f1_macro@0.35"] == f1_macro(gold, expit(logits) >= 0.35)
+    assert scores["f1_macro"] >= scores["f1_macro@0.35"]
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])

@@ -104,18 +104,37 @@ def multilabel_scores(
     return dict(zip(names, values, strict=True))
 
 
+def split_metric(name: str) -> tuple[str, float | None]:
+    """Take a study's word for a metric apart.
+
+    Args:
+        name: `f1_macro` (at the tuned threshold), or `f1_macro@0.2` (at that fixed one).
+
+    Returns:
+        The bare metric, and the fixed threshold or None.
+
+    Raises:
+        ValueError: if what follows the `@` is not a number.
+    """
+    metric, _, threshold = name.partition("@")
+    return metric, float(threshold) if threshold else None
+
+
 def validation_scores(gold: NDArray[Any], logits: NDArray[Any], metric: str = "f1_macro") -> dict[str, float]:
     """What a trial says of itself on validation: one metric at the tuned threshold and at the nine fixed ones.
 
     Args:
         gold: whether the example bears the label, [N, L].
-        logits: [N, L].
-        metric: a name of `scores.SCORES`.
+        logits: raw outputs, not probabilities, [N, L].
+        metric: a name of `scores.SCORES`; with `@0.35` behind it, that threshold is scored too.
 
     Returns:
-        `<metric>` at the tuned threshold, `<metric>@0.1` to `<metric>@0.9`, `threshold` (the tuned one) and `loss`
-        (binary cross-entropy); all nan if an output is not finite.
+        `<metric>` at the tuned threshold, `<metric>@0.1` to `<metric>@0.9` (and the one asked for), `threshold` (the
+        tuned one) and `loss` (binary cross-entropy); all nan if an output is not finite.
     """
-    tuned, best = tune_threshold(gold, sigmoid(logits), metric) if outputs_are_finite(logits) else (float("nan"), float("nan"))
-    fixed = multilabel_scores(gold, logits, {f"@{threshold}": threshold for threshold in FIXED_THRESHOLDS}, [metric])
-    return {metric: best, **fixed, "threshold": tuned, "loss": log_loss(gold, logits)}
+    bare, asked = split_metric(metric)
+    tuned, best = tune_threshold(gold, sigmoid(logits), bare) if outputs_are_finite(logits) else (float("nan"), float("nan"))
+    suffixes: dict[str, Threshold] = {f"@{threshold}": threshold for threshold in FIXED_THRESHOLDS}
+    if asked is not None:
+        suffixes["@" + metric.partition("@")[2]] = asked
+    return {bare: best, **multilabel_scores(gold, logits, suffixes, [bare]), "threshold": tuned, "loss": log_loss(gold, logits)}

@@ -1,0 +1,176 @@
+"""`analyse`: a run folder in, one Analysis out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from bakeoff.analysis import gate
+from bakeoff.analysis.facts import describe_data, group_environments, read_claims, repeat_commands
+from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
+from bakeoff.analysis.load import current_stored, write_analysis
+from bakeoff.analysis.model import Analysis, TaskAnalysis, TrialAnalysis
+from bakeoff.analysis.ranking import Field, best_simple, rank
+from bakeoff.analysis.recipes import describe_recipes
+from bakeoff.analysis.scoring import Yardstick, score_split, tuned_rules, yardstick
+from bakeoff.analysis.trials import describe_trial
+from bakeoff.errors import RunError
+from bakeoff.records.paths import RunFolder, TrialFolder
+from bakeoff.records.results import Outputs
+from bakeoff.records.specs import Plan, TaskSpec
+
+Records = Mapping[str, TrialRecord]
+TestOutputs = Mapping[str, Outputs] | None
+"""Test outputs by trial id, or None while test stays closed."""
+
+
+def analyse(run: RunFolder, *, open_test: bool = True) -> Analysis:
+    """Analyse a run.
+
+    With test opened, the opening is recorded in `looks.jsonl` and the analysis is written to `analysis.json`. Without, it
+    is a passing view of a run that may still go on: scores on validation alone, nothing written.
+
+    Args:
+        run: the run folder.
+        open_test: whether test is opened and scored.
+
+    Returns:
+        The analysis.
+
+    Raises:
+        UnfinishedError: if test shall be opened and a planned trial has not ended.
+        RunError: if the folder is no run, or its trials were not scored on the same examples.
+    """
+    inputs = read_inputs(run)
+    plans = read_plans(run)
+    records = read_trials(run, plans)
+    tests = gate.open_test(run, records) if open_test else None
+    analysis = _build(run, plans, records, tests).model_copy(update={"inputs": inputs})
+    if tests is not None:
+        write_analysis(run, analysis)
+    return analysis
+
+
+def current_analysis(run: RunFolder) -> Analysis:
+    """The analysis of the run as it stands: stored if it still holds, else made anew.
+
+    Args:
+        run: the run folder.
+
+    Returns:
+        With test scores if every trial has ended, else of validation alone.
+    """
+    stored = current_stored(run)
+    if stored is not None:
+        return stored
+    finished = not gate.unfinished(read_trials(run, read_plans(run)).values())
+    return analyse(run, open_test=finished)
+
+
+def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: TestOutputs) -> Analysis:
+    phase = chosen_phase(plans)
+    plan = plans[phase]
+    tasks, trials = [], {}
+    for task in {spec.task.name: spec.task for spec in plan.trials}.values():
+        own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
+        part, described = _analyse_task(task, own, tests, plan.baseline)
+        tasks.append(part)
+        trials.update({trial.id: trial for trial in described})
+    ordered = [trials[spec.id] for spec in plan.trials]
+    notes: list[str] = []
+    claims = read_claims(run, notes)
+    return Analysis(
+        study=plan.study,
+        profile=plan.profile,
+        phase=phase,
+        finished=not gate.unfinished(records.values()),
+        opened=tests is not None,
+        looks=gate.count_looks(run),
+        counts=dict(sorted(Counter(trial.state.value for trial in ordered).items())),
+        tasks=tasks,
+        trials=ordered,
+        environments=group_environments(ordered),
+        claims=claims,
+        commands=repeat_commands(),
+        notes=notes,
+        inputs={},
+    )
+
+
+def _analyse_task(
+    task: TaskSpec, records: list[TrialRecord], tests: TestOutputs, baseline: str
+) -> tuple[TaskAnalysis, list[TrialAnalysis]]:
+    measure = yardstick(task.kind, task.metric)
+    trials: list[TrialAnalysis] = []
+    sample: dict[str, Outputs] = {}
+    for record in records:
+        splits = _outputs(record, tests)
+        check_same_examples(sample, splits, record.folder)
+        trials.append(_analyse_trial(record, measure, splits))
+        sample = sample or splits
+    specs = {record.spec.recipe.name: record.spec.recipe for record in records}
+    field = Field(
+        trials=trials,
+        recipes={name: spec.model is None for name, spec in specs.items()},
+        measure=measure,
+        split="validation" if tests is None else "test",
+        baseline=baseline,
+    )
+    standings = rank(field)
+    simple = best_simple(field)
+    declared = baseline in specs
+    reference = baseline if declared else simple
+    return TaskAnalysis(
+        name=task.name,
+        kind=task.kind,
+        metric=task.metric,
+        bare_metric=measure.metric,
+        rule=measure.rule,
+        higher_is_better=measure.higher_is_better,
+        split=field.split,
+        data=describe_data(task, records, sample),
+        reference=reference,
+        reference_is_declared=declared,
+        simple=simple,
+        leader=next((standing.recipe for standing in standings if standing.rank == 1), ""),
+        standings=standings,
+        recipes=describe_recipes(list(specs.values()), reference),
+    ), trials
+
+
+def _outputs(record: TrialRecord, tests: TestOutputs) -> dict[str, Outputs]:
+    if record.result is None:
+        return {}
+    validation = {"validation": Outputs.read(record.folder.validation)}
+    return validation if tests is None else {**validation, "test": tests[record.spec.id]}
+
+
+def check_same_examples(expected: Mapping[str, Outputs], found: Mapping[str, Outputs], folder: TrialFolder) -> None:
+    """Refuse to compare trials that were not scored on the same examples with the same gold.
+
+    Args:
+        expected: outputs of another trial of the task by split; empty if there is none yet.
+        found: outputs of this trial by split.
+        folder: this trial's folder.
+
+    Raises:
+        RunError: if examples or gold differ.
+    """
+    for split in expected.keys() & found.keys():
+        here, there = found[split], expected[split]
+        if here.ids != there.ids or not np.array_equal(here.gold, there.gold):
+            raise RunError(
+                f"it was scored on other {split} examples than the trials before it: they cannot be compared",
+                str(folder.root),
+                "remove that folder and run the study again",
+            )
+
+
+def _analyse_trial(record: TrialRecord, measure: Yardstick, splits: Mapping[str, Outputs]) -> TrialAnalysis:
+    if not splits:
+        return describe_trial(record, None, None, None)
+    rules = tuned_rules(measure, splits["validation"])
+    scores = {split: score_split(measure, outputs, rules) for split, outputs in splits.items()}
+    return describe_trial(record, rules, scores["validation"], scores.get("test"))

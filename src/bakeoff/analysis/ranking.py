@@ -1,0 +1,198 @@
+"""Means over seeds, the ranking, and what a reader must know beside a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from bakeoff.analysis.model import Flag, SeedScore, Split, SplitScores, Standing, Summary, TrialAnalysis
+from bakeoff.analysis.scoring import Yardstick
+
+
+def summarise(scores: Sequence[float]) -> Summary:
+    """Mean and standard deviation over seeds.
+
+    Args:
+        scores: a score for each seed, [S].
+
+    Returns:
+        The summary; a score that is nan makes both nan.
+    """
+    mean = float(np.mean(scores)) if scores else math.nan
+    return Summary(mean=mean, sd=float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan, n=len(scores))
+
+
+@dataclass(frozen=True)
+class Field:
+    """The trials of one task and what they are ranked by.
+
+    Attributes:
+        trials: every trial of the task.
+        recipes: recipe names in the order of the plan, each with whether it is simple (uses no pretrained model).
+        measure: the yardstick.
+        split: the split that ranks.
+        baseline: the recipe that the study declares as baseline, or empty.
+    """
+
+    trials: list[TrialAnalysis]
+    recipes: dict[str, bool]
+    measure: Yardstick
+    split: Split
+    baseline: str
+
+    def scores(self, trial: TrialAnalysis) -> SplitScores | None:
+        """A trial's scores on the split that ranks.
+
+        Args:
+            trial: the trial.
+
+        Returns:
+            Its scores, or None if it has none there.
+        """
+        return trial.test if self.split == "test" else trial.validation
+
+    def score(self, trial: TrialAnalysis) -> float | None:
+        """The score of a trial that ranks.
+
+        Args:
+            trial: the trial.
+
+        Returns:
+            The score, or None if it has none.
+        """
+        found = self.scores(trial)
+        return None if found is None else found.scores[self.measure.rule][self.measure.metric]
+
+    def of(self, recipe: str) -> list[TrialAnalysis]:
+        """The trials of a recipe.
+
+        Args:
+            recipe: its name.
+
+        Returns:
+            Its trials in the order of the plan.
+        """
+        return [trial for trial in self.trials if trial.recipe == recipe]
+
+    def mean(self, recipe: str) -> float:
+        """The mean over a recipe's scores that ranks.
+
+        Args:
+            recipe: its name.
+
+        Returns:
+            The mean; nan without a score.
+        """
+        return summarise([score for trial in self.of(recipe) if (score := self.score(trial)) is not None]).mean
+
+    def gain(self, value: float, over: float) -> float:
+        """By how much one score is better than another, whatever the metric's direction.
+
+        Args:
+            value: the score.
+            over: the other.
+
+        Returns:
+            Positive if it is better; nan if either is.
+        """
+        return value - over if self.measure.higher_is_better else over - value
+
+
+def best_simple(field: Field) -> str:
+    """The best recipe that uses no pretrained model.
+
+    Args:
+        field: the trials of a task.
+
+    Returns:
+        Its name, the first in the plan of equal ones; empty if none has a score.
+    """
+    scored = [name for name, simple in field.recipes.items() if simple and not math.isnan(field.mean(name))]
+    return max(scored, key=lambda name: field.gain(field.mean(name), 0.0), default="")
+
+
+def rank(field: Field) -> list[Standing]:
+    """Order the recipes of a task.
+
+    Recipes of which a trial failed keep their place by score but bear no rank: a mean over what survived is not
+    comparable. Equal means share a rank and stand in the order of the plan.
+
+    Args:
+        field: the trials of a task.
+
+    Returns:
+        A standing for each recipe, best first, those without a score last.
+    """
+    simple = best_simple(field)
+    reference = field.baseline if field.baseline in field.recipes else simple
+    standings = [_standing(field, recipe, simple, reference) for recipe in field.recipes]
+    scored = [standing for standing in standings if not math.isnan(standing.score.mean)]
+    scored.sort(key=lambda standing: -field.gain(standing.score.mean, 0.0))
+    ranked, place = {}, 1
+    for _, equals in groupby([s for s in scored if not s.failed], key=lambda standing: standing.score.mean):
+        names = [standing.recipe for standing in equals]
+        ranked.update(dict.fromkeys(names, place))
+        place += len(names)
+    unscored = [standing for standing in standings if math.isnan(standing.score.mean)]
+    return [standing.model_copy(update={"rank": ranked.get(standing.recipe, 0)}) for standing in (*scored, *unscored)]
+
+
+def _standing(field: Field, recipe: str, simple: str, reference: str) -> Standing:
+    trials = field.of(recipe)
+    seeds = [SeedScore(seed=trial.seed, trial=trial.id, state=trial.state, score=field.score(trial)) for trial in trials]
+    complete = [trial for trial in trials if trial.validation is not None]
+    score = summarise([seed.score for seed in seeds if seed.score is not None])
+    label_f1 = [found.label_f1 for trial in trials if (found := field.scores(trial)) is not None]
+    return Standing(
+        recipe=recipe,
+        rank=0,
+        planned=len(trials),
+        complete=len(complete),
+        failed=sum(trial.state.ended for trial in trials) - len(complete),
+        seeds=seeds,
+        score=score,
+        difference=score.mean - field.mean(reference) if reference and reference != recipe else None,
+        validation=_table([trial.validation for trial in complete if trial.validation is not None]),
+        test=_table([trial.test for trial in complete if trial.test is not None]),
+        label_f1=np.mean(label_f1, axis=0).tolist() if label_f1 else [],
+        flags=_flags(field, recipe, trials, simple),
+    )
+
+
+def _table(splits: list[SplitScores]) -> dict[str, dict[str, Summary]]:
+    if not splits:
+        return {}
+    return {
+        rule: {metric: summarise([split.scores[rule][metric] for split in splits]) for metric in scores}
+        for rule, scores in splits[0].scores.items()
+    }
+
+
+def _flags(field: Field, recipe: str, trials: list[TrialAnalysis], simple: str) -> list[Flag]:
+    flags = []
+    failed = [trial for trial in trials if trial.state.ended and trial.validation is None]
+    waiting = [trial for trial in trials if not trial.state.ended]
+    if failed:
+        words = ", ".join(f"seed {trial.seed} {trial.state.value}" for trial in failed)
+        text = f"{len(failed)} of {len(trials)} trials did not complete ({words}): the mean is over the rest"
+        flags.append(Flag(kind="incomplete", text=text))
+    if waiting:
+        flags.append(Flag(kind="unfinished", text=f"{len(waiting)} of {len(trials)} trials are still to run"))
+    for kind, words, found in (
+        ("not-finite", "outputs are not finite, so there is no score", [t for t in trials if _any(t, "finite", False)]),
+        ("collapsed", "outputs are the same for every example (collapsed)", [t for t in trials if _any(t, "constant", True)]),
+    ):
+        if found:
+            text = f"{words}: seed {', '.join(str(trial.seed) for trial in found)}"
+            flags.append(Flag.model_validate({"kind": kind, "text": text}))
+    if simple and not field.recipes[recipe] and field.gain(field.mean(recipe), field.mean(simple)) < 0:
+        flags.append(Flag(kind="below-simple", text=f"below {simple}, which uses no pretrained model"))
+    return flags
+
+
+def _any(trial: TrialAnalysis, fact: str, value: bool) -> bool:
+    return any(getattr(split, fact) is value for split in (trial.validation, trial.test) if split is not None)

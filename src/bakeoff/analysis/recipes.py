@@ -1,0 +1,61 @@
+"""What each recipe is, and in what it differs from the reference."""
+
+from __future__ import annotations
+
+from bakeoff.analysis.model import Difference, RecipeFacts
+from bakeoff.analysis.trials import flatten
+from bakeoff.records.specs import RecipeSpec
+
+
+def settings(recipe: RecipeSpec) -> dict[str, str]:
+    """Every setting of a recipe, defaults included.
+
+    Args:
+        recipe: the recipe.
+
+    Returns:
+        Text by dotted key, in the order of the spec; parts that the recipe does not have are left out.
+    """
+    facts: dict[str, str] = {}
+    for part, value in recipe.model_dump(exclude={"name"}).items():
+        if value is None:
+            continue
+        if isinstance(value, dict) and {"name", "version", "settings"} <= set(value):
+            facts[part] = f"{value['name']}@{value['version']}"
+            facts.update(flatten(value["settings"], f"{part}."))
+        elif isinstance(value, dict):
+            facts.update(flatten(value, f"{part}."))
+        else:
+            facts[part] = str(value)
+    return facts
+
+
+def describe_recipes(recipes: list[RecipeSpec], reference: str) -> list[RecipeFacts]:
+    """What each recipe of a task is.
+
+    Args:
+        recipes: the recipes, in the order of the plan.
+        reference: name of the recipe that others are compared with; empty if there is none.
+
+    Returns:
+        Their facts in the same order.
+    """
+    all_settings = {recipe.name: settings(recipe) for recipe in recipes}
+    there = all_settings.get(reference, {})
+    described = []
+    for recipe in recipes:
+        here = all_settings[recipe.name]
+        keys = [*here, *(key for key in there if key not in here)] if there else []
+        described.append(
+            RecipeFacts(
+                name=recipe.name,
+                simple=recipe.model is None,
+                settings=here,
+                differences=[
+                    Difference(key=key, here=here.get(key, ""), there=there.get(key, ""))
+                    for key in keys
+                    if here.get(key) != there.get(key)
+                ],
+            )
+        )
+    return described
