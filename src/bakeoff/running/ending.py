@@ -70,6 +70,9 @@ def _stopped(ending: Ending, limits: Limits) -> Outcome | None:
     if ending.cause is Cause.STALL:
         reason = f"it logged nothing for {limits.stall:g} s"
         return Outcome(state=State.TIMEOUT, reason=reason, remedy="raise limits.stall if such a pause is normal")
+    if ending.cause is Cause.STUDY:
+        reason = f"the study's time limit of {limits.study:g} s passed"
+        return Outcome(state=State.PREEMPTED, reason=reason, remedy="the same `bakeoff run` goes on; or raise limits.study")
     if ending.cause is Cause.INTERRUPT:
         return Outcome(state=State.PREEMPTED, reason="the runner was told to stop", remedy="the same `bakeoff run` goes on")
     return None

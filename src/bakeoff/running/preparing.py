@@ -109,8 +109,8 @@ def _prepare(stage: Stage, store: Path, trial: TrialSpec) -> str:
     handle = stage.executor.start(folder, job)
     # a prepare job logs as it likes, so it has no stall limit
     limits = Limits(trial=stage.order.limits.trial, grace=stage.order.limits.grace)
-    ending = watch(stage.executor, handle, limits, stage.interrupts)
-    if ending.cause is Cause.INTERRUPT:
+    ending = watch(stage.executor, handle, limits, stage.stop)
+    if ending.cause in (Cause.INTERRUPT, Cause.STUDY):
         raise Interrupted
     outcome = read_outcome(folder)
     fault = ""

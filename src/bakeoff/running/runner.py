@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import shutil
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
+from bakeoff.errors import RunError
 from bakeoff.records.files import write_bytes, write_document
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import State, read_complete
@@ -19,6 +20,7 @@ from bakeoff.running.plan_run import RunOrder, Selection, read_state, select
 from bakeoff.running.preparing import places, prepare_tokens
 from bakeoff.running.stage import Stage, make_executor
 from bakeoff.running.trials import Turn, run_trial, take_up
+from bakeoff.running.watching import Clock, Stop
 
 FAILED_EXIT = 4
 
@@ -74,9 +76,9 @@ def run_study(order: RunOrder, listener: Listener = nobody) -> RunSummary:
     Raises:
         LockedError: if another runner holds the run folder.
         JobError: if no job can be started at all.
-        RunError: if the run folder cannot be used, or the order names what the plan does not have.
+        RunError: if the run folder cannot be used, its disk is nearly full, or the order names what the plan does not have.
     """
-    began = time.monotonic()
+    clock = Clock(order.limits.study)
     with RunLock(order.run), Interrupts() as interrupts:
         write_bytes(order.run.study, order.study_yaml.encode())
         order.plan.write(order.run.plan(order.plan.phase))
@@ -85,8 +87,8 @@ def run_study(order: RunOrder, listener: Listener = nobody) -> RunSummary:
         selection = select(order)
         listener(_began(order, selection))
         with make_executor(order, selection.todo, interrupts) as executor, suppress(Interrupted):
-            _run(Stage(order, executor, interrupts, listener), selection)
-        return RunSummary(order.run, _states(order, selection), interrupts.signal, time.monotonic() - began)
+            _run(Stage(order, executor, Stop(interrupts, clock), listener), selection)
+        return RunSummary(order.run, _states(order, selection), interrupts.signal, clock.seconds)
 
 
 def _began(order: RunOrder, selection: Selection) -> RunBegan:
@@ -103,8 +105,9 @@ def _run(stage: Stage, selection: Selection) -> None:
     faults = prepare_tokens(stage, selection.todo)
     scores = _known_scores(stage.order, selection.complete)
     for number, trial in enumerate(selection.todo, 1):
-        if stage.interrupts.raised:
+        if stage.stop.cause:
             raise Interrupted
+        check_disk(stage.order)
         folder = stage.order.run.trial(trial.id)
         write_document(folder.trial, "trial", TRIAL_VERSION, {"id": trial.id, **trial.model_dump()})
         store = places(stage.order, trial).tokens
@@ -114,6 +117,24 @@ def _run(stage: Stage, selection: Selection) -> None:
         if score is not None:
             scores[trial.id] = score
             drop_models(stage.order, scores)
+
+
+def check_disk(order: RunOrder) -> None:
+    """See that a trial can begin without filling the disk.
+
+    Args:
+        order: the run.
+
+    Raises:
+        RunError: if less is free than the study keeps in reserve.
+    """
+    free = shutil.disk_usage(order.run.root).free
+    if free < order.limits.disk_reserve:
+        raise RunError(
+            f"only {free / 1e9:.1f} GB are free, and the study keeps {order.limits.disk_reserve / 1e9:.1f} GB in reserve",
+            str(order.run.root),
+            "free some space and run the same command again, or lower limits.disk_reserve",
+        )
 
 
 def _known_scores(order: RunOrder, complete: list[TrialSpec]) -> dict[str, float]:

@@ -11,6 +11,7 @@ from bakeoff.running.executors import Executor, InlineExecutor
 from bakeoff.running.interrupts import Interrupts
 from bakeoff.running.local import LocalExecutor
 from bakeoff.running.plan_run import RunOrder
+from bakeoff.running.watching import Stop
 
 EXECUTORS = ("local", "inline")
 
@@ -22,13 +23,13 @@ class Stage:
     Attributes:
         order: what is asked for.
         executor: what starts jobs.
-        interrupts: whether the runner is to stop.
+        stop: what can end the run before its last trial.
         listener: who is told what happens.
     """
 
     order: RunOrder
     executor: Executor
-    interrupts: Interrupts
+    stop: Stop
     listener: Listener
 
 

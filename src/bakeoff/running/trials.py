@@ -69,7 +69,7 @@ def run_trial(stage: Stage, turn: Turn) -> float | None:
     state.write(folder.state)
     score = validation_score(trial, result) if result else None
     stage.listener(TrialEnded(trial, turn.number, turn.total, state.state, state.reason, score, ending.seconds, state.again))
-    if ending.cause is Cause.INTERRUPT:
+    if ending.cause in (Cause.INTERRUPT, Cause.STUDY):
         raise Interrupted
     return score
 
@@ -87,7 +87,7 @@ def _attempt(stage: Stage, trial: TrialSpec, folder: TrialFolder, number: int) -
     def pass_on(record: dict[str, object], seconds: float) -> None:
         stage.listener(Progress(trial.id, record, seconds))
 
-    return watch(stage.executor, handle, stage.order.limits, stage.interrupts, pass_on)
+    return watch(stage.executor, handle, stage.order.limits, stage.stop, pass_on)
 
 
 def train_job(order: RunOrder, trial: TrialSpec) -> JobSpec:

@@ -26,6 +26,8 @@ class Cause(StrEnum):
     """The time limit of a trial passed."""
     STALL = "stall"
     """It wrote no record for too long."""
+    STUDY = "study"
+    """The time limit of the whole run passed."""
     INTERRUPT = "interrupt"
     """The runner was told to stop."""
 
@@ -37,12 +39,58 @@ class Limits:
     Attributes:
         trial: for one attempt; None means no limit.
         stall: between two records of the log; None means no limit.
+        study: for the whole run; None means no limit.
         grace: between SIGTERM and SIGKILL.
+        disk_reserve: free bytes on the run folder's disk below which no trial begins.
     """
 
     trial: float | None = None
     stall: float | None = None
+    study: float | None = None
     grace: float = GRACE_SECONDS
+    disk_reserve: int = 0
+
+
+class Clock:
+    """Measures a whole run, on the monotonic clock: setting the machine's time moves nothing.
+
+    Args:
+        limit: seconds that the run may take; None means no limit.
+    """
+
+    def __init__(self, limit: float | None = None) -> None:
+        self._began = time.monotonic()
+        self._limit = limit
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run's time limit has passed."""
+        return self._limit is not None and self.seconds > self._limit
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What can end a whole run before its last trial.
+
+    Attributes:
+        interrupts: the signals.
+        clock: the run's time.
+    """
+
+    interrupts: Interrupts
+    clock: Clock
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why the run is to stop now; None if it is to go on."""
+        if self.interrupts.raised:
+            return Cause.INTERRUPT
+        return Cause.STUDY if self.clock.is_over else None
 
 
 @dataclass(frozen=True)
@@ -101,7 +149,7 @@ def watch(
     executor: Executor,
     handle: Handle,
     limits: Limits,
-    interrupts: Interrupts,
+    stop: Stop,
     progress: Callable[[dict[str, Any], float], None] | None = None,
 ) -> Ending:
     """Wait for the end of a job, and bring it about if need be.
@@ -110,7 +158,7 @@ def watch(
         executor: what runs it.
         handle: the job.
         limits: time limits.
-        interrupts: whether the runner is to stop.
+        stop: what can end the whole run.
         progress: called with each record and the seconds since the start; None for a job whose log nobody wants.
 
     Returns:
@@ -132,16 +180,14 @@ def watch(
         now = time.monotonic()
         if ended:
             return Ending(Cause.ITSELF, ended[0].exit, now - began)
-        cause = _cause_to_stop(limits, interrupts, now - began, now - last_record)
+        cause = stop.cause or _too_slow(limits, now - began, now - last_record)
         if cause is not None:
             stopped = executor.stop(handle, limits.grace)
             pass_on()
             return Ending(cause, stopped.exit, time.monotonic() - began)
 
 
-def _cause_to_stop(limits: Limits, interrupts: Interrupts, since_start: float, since_record: float) -> Cause | None:
-    if interrupts.raised:
-        return Cause.INTERRUPT
+def _too_slow(limits: Limits, since_start: float, since_record: float) -> Cause | None:
     if limits.trial is not None and since_start > limits.trial:
         return Cause.TIME
     if limits.stall is not None and since_record > limits.stall:

@@ -1,0 +1,56 @@
+"""What tests of the runner share: a worker without torch, and plans whose recipes' names say what a child does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bakeoff.records.paths import Home, RunFolder
+from bakeoff.records.specs import Component, ModelSpec, Plan, RecipeSpec, TaskSpec, TrialSpec
+from bakeoff.running.plan_run import Materials, RunOrder
+from bakeoff.running.watching import Limits
+
+FAKE = (sys.executable, "-P", str(Path(__file__).with_name("fake_worker.py")))
+
+MakeOrder = Callable[..., RunOrder]
+
+
+def make_trial(recipe: str, seed: int = 1, family: str = "bert") -> TrialSpec:
+    """A trial whose child does what the recipe's name says."""
+    task = TaskSpec(
+        name="t", dataset="d", fingerprint="f" * 64, kind="multilabel", metric="f1_macro", max_length=16, train_limit=seed
+    )
+    # names are not part of the definition, so the method's settings tell the recipes apart
+    method = Component(name="full", version=1, settings={"as": recipe})
+    model = ModelSpec(name="m", fingerprint=f"{family}-model", family=family)
+    return TrialSpec(task=task, recipe=RecipeSpec(name=recipe, method=method, model=model), seed=seed)
+
+
+@pytest.fixture
+def worker() -> tuple[str, ...]:
+    """How the worker without torch is started."""
+    return FAKE
+
+
+@pytest.fixture
+def make_order(hostile_path: Path) -> MakeOrder:
+    """Makes the order of a run in a hostile folder: `make_order("ok", "fail", seeds=(1, 2), limits=…)`."""
+
+    def make(*recipes: str, seeds: tuple[int, ...] = (1,), family: str = "bert", **changes: object) -> RunOrder:
+        trials = [make_trial(recipe, seed, family) for seed in seeds for recipe in recipes]
+        order = RunOrder(
+            run=RunFolder(hostile_path / "runs" / "s-default"),
+            home=Home(hostile_path / "home"),
+            plan=Plan(study="s", trials=trials),
+            study_yaml="name: s\n",
+            materials=Materials({"f" * 64: hostile_path}, {f"{family}-model": hostile_path / family}),
+            limits=Limits(grace=1.0),
+            worker=FAKE,
+        )
+        return replace(order, **changes)
+
+    return make

@@ -1,0 +1,146 @@
+"""Every executor keeps the guarantees of `Executor`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bakeoff.errors import JobError
+from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.results import Outcome, State
+from bakeoff.records.specs import JobSpec
+from bakeoff.running.console import CAP_BYTES
+from bakeoff.running.executors import Ended, Executor, Handle, InlineExecutor
+from bakeoff.running.interrupts import Interrupted
+from bakeoff.running.local import LocalExecutor
+
+PATIENCE = 60.0
+
+
+@pytest.fixture(params=["inline", "local"])
+def executor(request: pytest.FixtureRequest, worker: tuple[str, ...], hostile_path: Path) -> Iterator[Executor]:
+    if request.param == "inline":
+        made: Executor = InlineExecutor(worker, echo=False)
+    else:
+        made = LocalExecutor(["bert"], hostile_path / "warm.log", worker)
+    with made:
+        yield made
+
+
+@pytest.fixture
+def start(executor: Executor, hostile_path: Path) -> Callable[[str], Handle]:
+    def begin(do: str, number: int = 1) -> Handle:
+        folder = AttemptFolder(hostile_path / f"attempt {do} {number}")
+        return executor.start(folder, JobSpec(kind="stub", id=f"job-{do}-{number}", stub={"do": do}))
+
+    return begin
+
+
+def wait(executor: Executor) -> Ended:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if ended := executor.poll(0.1):
+            assert len(ended) == 1
+            return ended[0]
+    raise AssertionError("no end was told")
+
+
+def test_tells_an_end_once_with_outcome_and_console(executor: Executor, start: Callable[[str], Handle]) -> None:
+    handle = start("ok")
+    ended = wait(executor)
+    assert ended == Ended(handle, 0)
+    assert Outcome.read(handle.folder.outcome).state is State.COMPLETE
+    assert handle.folder.console.read_text() == "doing ok\n"
+    assert executor.poll(0.0) == []
+
+
+@pytest.mark.parametrize(("do", "status"), [("segfault", -11), ("exit", 3), ("silent", 0)])
+def test_a_crash_is_told_and_the_next_job_runs(executor: Executor, start: Callable[..., Handle], do: str, status: int) -> None:
+    start(do)
+    assert wait(executor).exit == status
+    start("ok")
+    assert wait(executor).exit == 0
+
+
+@pytest.mark.parametrize("do", ["hang", "deaf", "spawn"])
+def test_stop_ends_the_whole_tree(executor: Executor, start: Callable[[str], Handle], do: str) -> None:
+    handle = start(do)
+    while not handle.folder.console.is_file() or (do == "spawn") != ("grandchild" in handle.folder.console.read_text()):
+        time.sleep(0.01)
+    while do not in handle.folder.console.read_text():
+        time.sleep(0.01)
+    tree = [handle.pid, *(child.pid for child in psutil.Process(handle.pid).children(recursive=True))]
+    time.sleep(0.2 if do == "deaf" else 0)  # the child says what it does just before it turns deaf
+    ended = executor.stop(handle, grace_seconds=0.5)
+    assert ended.handle == handle
+    assert ended.exit == (-9 if do == "deaf" else -15)
+    assert [pid for pid in tree if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []
+    assert executor.poll(0.0) == []
+
+
+def test_noise_is_capped_and_its_end_kept(executor: Executor, start: Callable[[str], Handle]) -> None:
+    handle = start("noise")
+    wait(executor)
+    log = handle.folder.console.read_bytes()
+    assert len(log) < CAP_BYTES * 1.01
+    assert log.startswith(b"doing noise\n")
+    assert log.endswith(b"the last line\n")
+    assert b"bytes left out here" in log
+
+
+def test_close_ends_what_runs(executor: Executor, start: Callable[[str], Handle]) -> None:
+    handle = start("hang")
+    executor.close()
+    assert not psutil.pid_exists(handle.pid) or psutil.Process(handle.pid).status() == "zombie"
+
+
+def test_descriptors_and_threads_stay_flat(executor: Executor, start: Callable[..., Handle]) -> None:
+    me = psutil.Process()
+    counts = []
+    for number in range(4):
+        start("ok", number)
+        wait(executor)
+        counts.append((me.num_fds(), me.num_threads()))
+    assert counts[1] == counts[3]
+
+
+def test_a_failing_preload_shows_its_last_lines(worker: tuple[str, ...], tmp_path: Path) -> None:
+    with LocalExecutor(["broken"], tmp_path / "warm.log", worker) as executor:
+        with pytest.raises(JobError, match="could not import") as caught:
+            executor.start(AttemptFolder(tmp_path / "a"), JobSpec(kind="stub", id="j"))
+        assert "cannot import name 'broken'" in str(caught.value)
+        assert str(tmp_path / "warm.log") in str(caught.value)
+
+
+def test_waiting_for_the_preload_can_be_given_up(worker: tuple[str, ...], tmp_path: Path) -> None:
+    with (
+        LocalExecutor(["slow"], tmp_path / "warm.log", worker, give_up=lambda: True) as executor,
+        pytest.raises(Interrupted),
+    ):
+        executor.start(AttemptFolder(tmp_path / "a"), JobSpec(kind="stub", id="j"))
+
+
+def test_a_worker_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
+    command = ("/bin/sh", "-c", "echo nothing works >&2; exit 7", "sh")
+    with LocalExecutor([], tmp_path / "warm.log", command) as executor:
+        with pytest.raises(JobError, match=r"exit code 7") as caught:
+            executor.start(AttemptFolder(tmp_path / "a"), JobSpec(kind="stub", id="j"))
+        assert "nothing works" in str(caught.value)
+
+
+def test_a_dead_parent_is_replaced(worker: tuple[str, ...], tmp_path: Path) -> None:
+    with LocalExecutor(["bert"], tmp_path / "warm.log", worker) as executor:
+        handle = executor.start(AttemptFolder(tmp_path / "a"), JobSpec(kind="stub", id="a", stub={"do": "hang"}))
+        os.kill(psutil.Process(handle.pid).ppid(), 9)
+        assert wait(executor) == Ended(handle, None)
+        assert not psutil.pid_exists(handle.pid) or psutil.Process(handle.pid).status() == "zombie"
+        second = executor.start(AttemptFolder(tmp_path / "b"), JobSpec(kind="stub", id="b", stub={"do": "ok"}))
+        assert wait(executor) == Ended(second, 0)
+        os.kill(executor._parent.pid, 9)  # while it is idle: the next job does not notice
+        third = executor.start(AttemptFolder(tmp_path / "c"), JobSpec(kind="stub", id="c", stub={"do": "ok"}))
+        assert wait(executor) == Ended(third, 0)

@@ -1,0 +1,368 @@
+"""The runner: every trial ends as exactly one state, one failure harms no other, and the same call again goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bakeoff.errors import JobError, LockedError, RunError
+from bakeoff.records.paths import RunFolder
+from bakeoff.records.results import Circumstances, State, TrialState, read_complete
+from bakeoff.running.events import Event, JobEnded, Progress, RunBegan, TrialBegan, TrialEnded
+from bakeoff.running.interrupts import Interrupts
+from bakeoff.running.lock import RunLock, is_held, read_owner
+from bakeoff.running.plan_run import RunOrder
+from bakeoff.running.runner import RunSummary, run_study
+from bakeoff.running.watching import Limits
+
+MakeOrder = Callable[..., RunOrder]
+
+
+def run(order: RunOrder) -> tuple[RunSummary, list[Event]]:
+    events: list[Event] = []
+    return run_study(order, events.append), events
+
+
+def states(order: RunOrder) -> dict[str, TrialState]:
+    return {trial.recipe.name: TrialState.read(order.run.trial(trial.id).state) for trial in order.plan.trials}
+
+
+def results(order: RunOrder) -> list[bytes]:
+    return [order.run.trial(trial.id).result.read_bytes() for trial in order.plan.trials]
+
+
+@pytest.mark.parametrize("executor", ["local", "inline"])
+def test_a_plan_is_carried_out_in_its_order(make_order: MakeOrder, executor: str) -> None:
+    order = make_order("ok", "ok-b", seeds=(7, 9), executor=executor)
+    summary, events = run(order)
+    assert set(summary.states.values()) == {State.COMPLETE}
+    assert summary.exit_code == 0
+    assert summary.finished
+    begun = [event.trial.id for event in events if isinstance(event, TrialBegan)]
+    assert begun == [trial.id for trial in order.plan.trials]
+    scores = [event.score for event in events if isinstance(event, TrialEnded)]
+    assert scores == [0.07, 0.07, 0.09, 0.09]
+    for trial in order.plan.trials:
+        folder = order.run.trial(trial.id)
+        assert read_complete(folder, trial.definition_hash) is not None
+        assert not folder.attempt(1).product.joinpath("result.json").exists()
+        circumstances = Circumstances.read(folder.circumstances)
+        assert (circumstances.attempts, circumstances.executor, circumstances.exit) == (1, executor, 0)
+        assert circumstances.imported == ["late"]
+    assert order.run.study.read_text() == "name: s\n"
+
+
+def test_the_log_becomes_progress(make_order: MakeOrder) -> None:
+    _, events = run(make_order("ok"))
+    kinds = [event.record["event"] for event in events if isinstance(event, Progress)]
+    assert kinds == ["begin", "step", "step", "step", "step", "validation", "end"]
+
+
+def test_a_token_store_is_made_once_for_all_that_share_it(make_order: MakeOrder) -> None:
+    order = make_order("ok", "ok-b", seeds=(1, 2))
+    _, events = run(order)
+    assert [event.fault for event in events if isinstance(event, JobEnded)] == [""]
+    store = order.home.token_store("f" * 64, "bert-model", 16)
+    assert store.is_dir()
+    again = replace(order, run=RunFolder(order.run.root.with_name("other")))
+    assert not [event for event in run(again)[1] if isinstance(event, JobEnded)]
+
+
+def test_a_failed_preparation_fails_its_trials_with_the_reason(make_order: MakeOrder) -> None:
+    order = make_order("ok", family="unpreparable")
+    summary, _ = run(order)
+    assert summary.exit_code == 4
+    assert states(order)["ok"].reason.startswith("its data could not be prepared: no tokenizer (log: ")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        ("fail", "told to fail"),
+        ("exit", "exit code 3"),
+        ("segfault", "killed by signal 11 (SIGSEGV)"),
+        ("silent", "exit code 0 without a result"),
+        ("torn", "the child's product is not whole: test.npz is not what the manifest says"),
+    ],
+)
+def test_a_failure_has_a_reason_and_harms_no_other_trial(make_order: MakeOrder, recipe: str, reason: str) -> None:
+    order = make_order(recipe, "ok")
+    summary, _ = run(order)
+    assert summary.counts == {State.FAILED: 1, State.COMPLETE: 1}
+    assert summary.exit_code == 4
+    state = states(order)[recipe]
+    assert (state.state, state.reason) == (State.FAILED, reason)
+    assert state.last_lines[0] == f"doing {recipe}"
+    assert (order.run.root / state.log).read_text().startswith(f"doing {recipe}")
+    assert not order.run.trial(order.plan.trials[0].id).result.exists()
+
+
+def test_the_result_of_another_trial_is_refused(make_order: MakeOrder) -> None:
+    order = make_order("other")
+    run(order)
+    assert "the result of another trial" in states(order)["other"].reason
+
+
+def test_the_named_command_runs_just_that_trial_again(make_order: MakeOrder) -> None:
+    order = make_order("fail", "ok", command=("bakeoff", "run", "a b;c.yaml"))
+    run(order)
+    trial = order.plan.trials[0]
+    assert states(order)["fail"].again == f"bakeoff run 'a b;c.yaml' --only id={trial.id} --again-failed"
+    _, events = run(replace(order, only=(f"id={trial.id}",), again_failed=True))
+    assert [(event.trial.id, event.attempt) for event in events if isinstance(event, TrialBegan)] == [(trial.id, 2)]
+
+
+def test_the_same_call_again_runs_nothing_that_ended(make_order: MakeOrder) -> None:
+    order = make_order("ok", "fail")
+    run(order)
+    summary, events = run(order)
+    assert events == [RunBegan(order.run.root, trials=2, complete=1, todo=0, passed_over=1)]
+    assert summary.counts == {State.FAILED: 1, State.COMPLETE: 1}
+
+
+def test_results_are_reused_when_the_plan_grows(make_order: MakeOrder) -> None:
+    first = make_order("ok")
+    run(first)
+    grown = make_order("ok", "ok-b", seeds=(1, 2))
+    _, events = run(grown)
+    assert [event for event in events if isinstance(event, RunBegan)][0].complete == 1
+    assert len([event for event in events if isinstance(event, TrialBegan)]) == 3
+
+
+def test_a_torn_result_is_made_again(make_order: MakeOrder) -> None:
+    order = make_order("ok")
+    run(order)
+    before = results(order)
+    folder = order.run.trial(order.plan.trials[0].id)
+    folder.test.write_bytes(folder.test.read_bytes()[:-1])
+    summary, _ = run(replace(order, only=("recipe=ok",)))
+    assert summary.states[order.plan.trials[0].id] is State.COMPLETE
+    assert results(order) == before
+    assert folder.attempt_numbers() == [1, 2]
+
+
+@pytest.mark.parametrize("recipe", ["hang", "deaf"])
+def test_the_time_limit_ends_a_trial_and_the_next_one_runs(make_order: MakeOrder, recipe: str) -> None:
+    order = make_order(recipe, "ok", limits=Limits(trial=0.5, grace=0.3))
+    summary, _ = run(order)
+    assert summary.counts == {State.TIMEOUT: 1, State.COMPLETE: 1}
+    assert states(order)[recipe].reason == "the time limit of 0.5 s passed"
+
+
+def test_a_trial_that_stands_still_is_ended(make_order: MakeOrder) -> None:
+    order = make_order("hang", limits=Limits(stall=0.3, grace=0.3))
+    run(order)
+    assert (states(order)["hang"].state, states(order)["hang"].reason) == (State.TIMEOUT, "it logged nothing for 0.3 s")
+
+
+def test_the_time_limit_of_the_study_leaves_the_rest_for_later(make_order: MakeOrder) -> None:
+    order = make_order("hang", "ok", limits=Limits(study=1.5, grace=0.3))
+    summary, _ = run(order)
+    assert list(summary.states.values()) == [State.PREEMPTED, State.PENDING]
+    assert not summary.finished
+
+
+def test_a_full_disk_stops_before_the_trial(make_order: MakeOrder) -> None:
+    order = make_order("ok", limits=Limits(disk_reserve=10**18))
+    with pytest.raises(RunError, match="GB in reserve"):
+        run(order)
+    assert run(replace(order, limits=Limits()))[0].exit_code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_preempts_and_the_same_call_goes_on(make_order: MakeOrder, number: int, code: int) -> None:
+    order = make_order("ok", seeds=(1, 2))
+
+    def listener(event: Event) -> None:
+        if isinstance(event, TrialBegan) and event.number == 2:
+            os.kill(os.getpid(), number)
+
+    os.environ["FAKE_SECONDS"] = "20"
+    try:
+        summary = run_study(replace(order, at_most=0), listener)
+        assert summary.exit_code == 0
+        os.environ["FAKE_SECONDS"] = "0.3"
+        summary = run_study(order, listener)
+    finally:
+        del os.environ["FAKE_SECONDS"]
+    assert summary.exit_code == code
+    assert list(summary.states.values()) == [State.COMPLETE, State.PREEMPTED]
+    assert run(order)[0].exit_code == 0
+    assert order.run.trial(order.plan.trials[0].id).attempt_numbers() == [1]
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    with pytest.raises(SystemExit) as caught, Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts.raised
+        os.kill(os.getpid(), signal.SIGINT)
+    assert caught.value.code == 130
+
+
+def test_signal_handlers_are_restored() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interrupts():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_run_in_another_thread_works_without_signals(make_order: MakeOrder) -> None:
+    found: list[RunSummary] = []
+    thread = threading.Thread(target=lambda: found.append(run(make_order("ok"))[0]))
+    thread.start()
+    thread.join()
+    assert found[0].exit_code == 0
+
+
+def test_a_preload_that_fails_is_an_error_and_leaves_no_trial_running(make_order: MakeOrder) -> None:
+    order = make_order("ok", family="broken")
+    order.home.token_store("f" * 64, "broken-model", 16).mkdir(parents=True)
+    with pytest.raises(JobError, match="could not import"):
+        run(order)
+    assert states(order)["ok"].state is State.PREEMPTED
+
+
+def test_only_one_runner_holds_a_run(make_order: MakeOrder) -> None:
+    order = make_order("ok")
+    code = (
+        "import sys, time; from pathlib import Path; from bakeoff.records.paths import RunFolder;"
+        "from bakeoff.running.lock import RunLock\n"
+        "with RunLock(RunFolder(Path(sys.argv[1]))): print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(order.run.root)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert is_held(order.run)
+        with pytest.raises(LockedError, match=f"process {other.pid} on ") as caught:
+            run(order)
+        assert str(order.run.root) in str(caught.value)
+        other.kill()
+    assert not is_held(order.run)
+    assert read_owner(order.run) is not None
+    assert run(order)[0].exit_code == 0
+    assert read_owner(order.run) is None
+
+
+def test_a_look_at_the_lock_turns_no_runner_away(make_order: MakeOrder) -> None:
+    run_folder = make_order("ok").run
+    with RunLock(run_folder):
+        pass
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            is_held(run_folder)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(50):
+            with RunLock(run_folder):
+                pass
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_run_folder_that_cannot_be_made_is_an_error(make_order: MakeOrder, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        run(replace(make_order("ok"), run=RunFolder(tmp_path / "file" / "run")))
+
+
+RUN_AGAIN = """
+import pickle, sys
+from bakeoff.running.runner import run_study
+run_study(pickle.loads(bytes.fromhex(sys.stdin.read())))
+"""
+
+
+def test_a_killed_runner_leaves_no_process_and_the_same_call_goes_on(make_order: MakeOrder) -> None:
+    import pickle
+
+    order = make_order("ok", seeds=(1, 2, 3))
+    environment = {**os.environ, "FAKE_SECONDS": "1"}
+    command = [sys.executable, "-c", RUN_AGAIN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as runner:
+        assert runner.stdin is not None
+        runner.stdin.write(pickle.dumps(order).hex().encode())
+        runner.stdin.close()
+        second = order.run.trial(order.plan.trials[1].id)
+        while not second.attempt(1).log.exists():
+            time.sleep(0.02)
+        tree = psutil.Process(runner.pid).children(recursive=True)
+        runner.kill()
+    assert len(tree) >= 2
+    assert psutil.wait_procs(tree, timeout=30)[1] == []
+    assert TrialState.read(second.state).state is State.RUNNING
+    assert run(order)[0].exit_code == 0
+    assert [order.run.trial(trial.id).attempt_numbers() for trial in order.plan.trials] == [[1], [1, 2], [1]]
+    fresh = replace(order, run=RunFolder(order.run.root.with_name("fresh")))
+    run(fresh)
+    assert results(fresh) == results(order)
+
+
+@pytest.mark.parametrize("moved", [[], ["validation.npz"], ["validation.npz", "test.npz"], ["all"]])
+def test_a_landing_that_was_cut_off_is_finished_not_run_again(make_order: MakeOrder, moved: list[str]) -> None:
+    order = make_order("ok")
+    run(order)
+    before = results(order)
+    folder = order.run.trial(order.plan.trials[0].id)
+    product = folder.attempt(1).product
+    for name in ["validation.npz", "test.npz", "result.json"] if moved != ["all"] else []:
+        if name not in moved:
+            (folder.root / name).rename(product / name)
+    TrialState(state=State.RUNNING, attempt=1).write(folder.state)
+    _, events = run(order)
+    assert not [event for event in events if isinstance(event, TrialBegan)]
+    assert results(order) == before
+    assert states(order)["ok"].state is State.COMPLETE
+
+
+def test_only_and_at_most_choose(make_order: MakeOrder) -> None:
+    order = make_order("ok", "ok-b", "ok-c", seeds=(1, 2))
+    _, events = run(replace(order, only=("recipe=ok,seed=2", "recipe=ok-c"), at_most=1))
+    begun = [(event.trial.recipe.name, event.trial.seed) for event in events if isinstance(event, TrialBegan)]
+    assert begun == [("ok", 2)]
+    summary, events = run(replace(order, only=("recipe=ok,seed=2", "recipe=ok-c")))
+    begun = [(event.trial.recipe.name, event.trial.seed) for event in events if isinstance(event, TrialBegan)]
+    assert begun == [("ok-c", 2)]
+    assert summary.counts == {State.PENDING: 4, State.COMPLETE: 2}
+    assert summary.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("only", "message"),
+    [
+        ("recipe", "'recipe' is no condition"),
+        ("colour=red", "'colour=red' is no condition"),
+        ("seed=3", "no trial of the plan has the seed '3'"),
+        ("", "'' is no condition"),
+    ],
+)
+def test_a_condition_that_means_nothing_is_an_error(make_order: MakeOrder, only: str, message: str) -> None:
+    with pytest.raises(RunError, match=re.escape(message)):
+        run(make_order("ok", only=(only,)))
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [("none", []), ("best", ["ok 2", "ok-b 2"]), ("winner", ["ok 2"]), ("all", ["ok 1", "ok 2", "ok-b 1", "ok-b 2"])],
+)
+def test_models_are_kept_as_the_study_says(make_order: MakeOrder, keep: str, kept: list[str]) -> None:
+    order = make_order("ok", "ok-b", seeds=(1, 2), keep=keep)
+    run(order)
+    found = [f"{t.recipe.name} {t.seed}" for t in order.plan.trials if order.run.trial(t.id).model.is_dir()]
+    assert sorted(found) == kept
+    assert run(order)[1][0] == RunBegan(order.run.root, trials=4, complete=4, todo=0, passed_over=0)
