@@ -54,7 +54,9 @@ def documented() -> dict[str, set[str]]:
 def versions() -> dict[str, int]:
     """Format versions by kind, as the source hands them to `write_document`."""
     texts = [source.read_text(encoding="utf8") for source in SOURCE.rglob("*.py")]
-    numbers = {name: int(value) for text in texts for name, value in re.findall(r"^(\w+_VERSION) = (\d+)$", text, re.M)}
+    pairs = {pair for text in texts for pair in re.findall(r"^(\w+_VERSION) = (\d+)$", text, re.M)}
+    numbers = {name: int(value) for name, value in pairs}
+    assert len(numbers) == len(pairs), "one constant has two values"
     calls = {call for text in texts for call in re.findall(r'\bwrite_document\([^"]*?"([\w-]+)", (\w+),', text)}
     return {kind: numbers[name] for kind, name in calls}
 
