@@ -73,7 +73,8 @@ class Faults:
             known: the known names.
         """
         allowed = ", ".join(known) if known else f"there is no {kind} yet"
-        self.add(node, f"no {kind} has this name", allowed, nearest(str(node.value), list(known)))
+        word = "kind of task" if kind == "task" else kind
+        self.add(node, f"no {word} has this name", allowed, nearest(str(node.value), list(known)))
 
     def extend(self, faults: list[Fault]) -> None:
         """Record faults that were found elsewhere.
@@ -98,7 +99,9 @@ class Faults:
 
 def _bounds(metadata: Sequence[Any]) -> str:
     parts = []
-    for item in metadata:
+    # inside a union, constraints are still wrapped in the field that gave them
+    flat = [inner for item in metadata for inner in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    for item in flat:
         for kind, attribute, words in BOUNDS:
             if isinstance(item, kind):
                 parts.append(f"{words} {getattr(item, attribute)}")

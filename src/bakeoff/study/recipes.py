@@ -15,7 +15,7 @@ from bakeoff.study.faults import Faults, validate
 from bakeoff.study.model import Recipe
 from bakeoff.study.overlay import as_component, merge
 from bakeoff.study.shape import Training
-from bakeoff.study.tree import Node
+from bakeoff.study.tree import Node, names_in
 
 DEFAULT_MODEL = "minilm-l6"
 DEFAULT_METHOD = "full"
@@ -129,13 +129,21 @@ def _pooling(settings: Node, model: str) -> Pooling:
     return card.pooling if isinstance(card, ModelCard) else "mean"
 
 
+def _method_card(settings: Node) -> MethodCard | None:
+    """The card of a recipe's method, also where the method's settings have faults."""
+    node = settings.at("method")
+    name = as_component(node).at("name") if node else None
+    card = cards("method").get(str(name.value)) if name else None
+    return card if isinstance(card, MethodCard) else None
+
+
 def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
     settings = _layers(around, recipe, task)
     method = _component(around, settings, recipe, task, "method")
-    card = cards("method").get(method.name) if method else None
-    if method and isinstance(card, MethodCard) and not card.needs_model:
-        _check_modelless(around, recipe, method.name)
-        return Recipe(method=method)
+    card = _method_card(settings)
+    if card and not card.needs_model:
+        _check_modelless(around, recipe, card.name)
+        return Recipe(method=method) if method else None
     model_node = settings.at("model")
     model = choose_model(model_node, around.folder, around.faults) if model_node else None
     loss = _component(around, settings, recipe, task, "loss")
@@ -145,15 +153,16 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
     return Recipe(method=method, model=model, loss=loss, pooling=_pooling(settings, model.name), training=training)
 
 
-def _check_on(around: Surroundings, recipe: Node, base: Recipe, resolved: dict[str, Recipe]) -> None:
-    tasks = list((around.root.at("tasks") or recipe.holding({})).entries)
+def _check_on(around: Surroundings, recipe: Node, tasks: list[str]) -> None:
+    base = _method_card(_layers(around, recipe.without("on"), ""))
     for task, settings in (recipe.at("on") or recipe.holding({})).entries.items():
         if task not in tasks:
             near = nearest(task, tasks)
             around.faults.add(settings, "names a task that the study does not have", ", ".join(tasks), near, key=True)
         method = settings.at("method")
-        if method and task in resolved and resolved[task].method.name != base.method.name:
-            allowed = f"{base.method.name} with other settings, or another recipe"
+        other = _method_card(_layers(around, recipe, task))
+        if method and base and other and other.name != base.name:
+            allowed = f"{base.name} with other settings, or another recipe"
             around.faults.add(method, "a recipe has one method on all tasks", allowed)
 
 
@@ -170,13 +179,14 @@ def resolve_recipe(around: Surroundings, name: str) -> Recipe | None:
     recipe = around.root.at("recipes", name)
     if recipe is None or not recipe.is_mapping:
         return None
-    tasks = list((around.root.at("tasks") or recipe.holding({})).entries) or [""]
+    tasks = names_in(around.root.at("tasks"))
+    _check_on(around, recipe, tasks)
+    tasks = tasks or [""]
     base = _on_task(around, recipe.without("on"), tasks[0])
     found = {task: _on_task(around, recipe, task) for task in tasks}
     resolved = {task: other for task, other in found.items() if other is not None}
     if base is None:
         return None
-    _check_on(around, recipe, base, resolved)
     on = {task: other for task, other in resolved.items() if other != base}
     return base.model_copy(update={"on": on})
 

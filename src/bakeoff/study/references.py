@@ -26,7 +26,7 @@ def task_kind(task: Node) -> str:
     """
     stated = task.at("kind")
     if stated is not None and stated.value is not None:
-        return str(stated.value) if stated.value in cards("task") else ""
+        return stated.value if isinstance(stated.value, str) and stated.value in cards("task") else ""
     dataset = task.at("dataset")
     card = cards("dataset").get(str(dataset.value)) if dataset else None
     return card.task if isinstance(card, DatasetCard) else ""
@@ -155,11 +155,12 @@ def check_references(root: Node, profiles: list[str], faults: Faults) -> None:
 
 def _check_seeds(root: Node, faults: Faults) -> None:
     seeds = root.at("seeds")
-    seen: set[object] = set()
+    seen: set[int] = set()
     for node in seeds.items if seeds else []:
-        if node.value in seen and isinstance(node.value, int):
-            faults.add(node, "the seed stands twice", "seeds that differ")
-        seen.add(node.value if not isinstance(node.value, dict | list) else None)
+        if isinstance(node.value, int):
+            if node.value in seen:
+                faults.add(node, "the seed stands twice", "seeds that differ")
+            seen.add(node.value)
 
 
 def _check_names(group: Node | None, faults: Faults) -> None:

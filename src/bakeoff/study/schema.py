@@ -1,7 +1,7 @@
 """A JSON schema of the study file, from the models and the catalog, so that editors complete names and mark slips.
 
 The schema knows less than the program: references between parts, and limits that depend on other keys, are checked by
-`bakeoff check` alone.
+`bakeoff check` alone. In one thing it is narrower: a folder with a model is to be written with its dot, `./model`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _component(kind: Kind) -> Schema:
 
 
 def _model() -> Schema:
-    name: Schema = {"anyOf": [{"enum": list(cards("model"))}, {"type": "string", "pattern": HUB_OR_FOLDER}, {"type": "string"}]}
+    name: Schema = {"anyOf": [{"enum": list(cards("model"))}, {"type": "string", "pattern": HUB_OR_FOLDER}]}
     properties = {"name": name, "revision": {"type": "string", "pattern": "^[0-9a-f]{40}$"}}
     return {"anyOf": [*name["anyOf"], {"type": "object", "properties": properties, "additionalProperties": False}]}
 
@@ -119,6 +119,10 @@ def json_schema() -> Schema:
     _document(schema, StudyFile)
     for name, definition in schema["$defs"].items():
         _document(definition, getattr(shape, name))
+    for name, default in shape.Limits().model_dump(mode="json").items():
+        schema["$defs"]["Limits"]["properties"][name]["default"] = default
+    schema["properties"]["limits"]["default"] = shape.Limits().model_dump(mode="json")
+    schema["properties"]["seeds"]["uniqueItems"] = True
     _with_catalog(schema)
     # a profile or a recipe's other layers may bring what is required, but a study without tasks has none anywhere
     schema["properties"]["profiles"] |= {
