@@ -22,7 +22,7 @@ DATASETS = (
         terms="Google Research, Apache-2.0",
         hub=HubFiles(
             repository="google-research-datasets/go_emotions",
-            revision="add492243ff905527e67aeb8b80b082af02207c3",
+            revision="add492243ff905527e67aeb8b80c082af02207c3",
             files={split: f"simplified/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")},
         ),
     ),

@@ -1,0 +1,103 @@
+"""The arrays of a stored split: raw little-endian files without headers, so that a file's hash is its content's hash.
+
+<split>.texts.utf8   texts, one after the other (UTF-8; lone surrogates by `surrogatepass`)
+<split>.texts.i64    [N + 1] where each text begins, in bytes
+<split>.ids.utf8     ids, likewise
+<split>.ids.i64      [N + 1]
+<split>.labels.i32   label positions of all rows, ascending within a row
+<split>.labels.i64   [N + 1] where each row's positions begin
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.data.rows import Row
+
+PARTS = ("texts.utf8", "texts.i64", "ids.utf8", "ids.i64", "labels.i32", "labels.i64")
+TYPES: dict[str, np.dtype[Any]] = {"utf8": np.dtype("u1"), "i64": np.dtype("<i8"), "i32": np.dtype("<i4")}
+
+
+def _blob(texts: Iterable[str]) -> tuple[bytes, bytes]:
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return b"".join(encoded), _offsets(len(text) for text in encoded)
+
+
+def _offsets(lengths: Iterable[int]) -> bytes:
+    values = np.fromiter(lengths, dtype=np.int64)
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(values)]).astype("<i8").tobytes()
+
+
+def encode_rows(rows: list[Row]) -> dict[str, bytes]:
+    """The content of a split's files.
+
+    Args:
+        rows: the split's rows in order.
+
+    Returns:
+        Bytes by part (see the head of this file).
+    """
+    texts, text_offsets = _blob(row.text for row in rows)
+    ids, id_offsets = _blob(row.id for row in rows)
+    positions = np.array([position for row in rows for position in sorted(row.labels)], dtype="<i4")
+    label_offsets = _offsets(len(row.labels) for row in rows)
+    return dict(zip(PARTS, (texts, text_offsets, ids, id_offsets, positions.tobytes(), label_offsets), strict=True))
+
+
+def map_part(folder: Path, split: str, part: str) -> NDArray[Any]:
+    """Map one file of a split into memory, read-only.
+
+    Args:
+        folder: the dataset's folder.
+        split: the split.
+        part: which of `PARTS`.
+
+    Returns:
+        A vector of the part's type.
+    """
+    path = folder / f"{split}.{part}"
+    dtype = TYPES[part.rpartition(".")[2]]
+    if path.stat().st_size == 0:  # an empty file cannot be mapped
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype=dtype, mode="r")
+
+
+def decode(blob: NDArray[np.uint8], offsets: NDArray[np.int64], rows: NDArray[np.int64]) -> list[str]:
+    """Texts of some rows.
+
+    Args:
+        blob: all texts' bytes.
+        offsets: [N + 1] where each begins.
+        rows: row numbers.
+
+    Returns:
+        One text a row number, in that order.
+    """
+    starts, ends = offsets[rows].tolist(), offsets[rows + 1].tolist()
+    view = memoryview(blob)  # type: ignore[arg-type]  # an array is a buffer; NumPy's stubs say so from Python 3.12 on
+    return [str(view[start:end], "utf-8", "surrogatepass") for start, end in zip(starts, ends, strict=True)]
+
+
+def dense(positions: NDArray[np.int32], offsets: NDArray[np.int64], rows: NDArray[np.int64], labels: int) -> NDArray[np.uint8]:
+    """Targets of some rows as a matrix.
+
+    Args:
+        positions: label positions of all rows.
+        offsets: [N + 1] where each row's begin.
+        rows: [R] row numbers.
+        labels: number of labels L.
+
+    Returns:
+        [R, L], 1 where the label applies.
+    """
+    targets = np.zeros((len(rows), labels), np.uint8)
+    counts = offsets[rows + 1] - offsets[rows]
+    line = np.repeat(np.arange(len(rows)), counts)
+    within = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
+    targets[line, positions[np.repeat(offsets[rows], counts) + within]] = 1
+    return targets

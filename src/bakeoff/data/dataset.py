@@ -1,0 +1,275 @@
+"""A stored dataset: written once under its fingerprint, then mapped read-only by every trial.
+
+`datasets/<name>/<fingerprint>/` holds `dataset.json` and six files a split (see `arrays`). The fingerprint is a hash of
+labels, ids, texts and targets of all splits; it knows nothing of places, names or times.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.data.arrays import PARTS, decode, dense, encode_rows, map_part
+from bakeoff.data.rows import SPLITS, Import, Row, check_import
+from bakeoff.errors import DataError, FormatError
+from bakeoff.records.files import (
+    canonical_json,
+    move_into_place,
+    read_document,
+    sha256_bytes,
+    sha256_file,
+    write_bytes,
+    write_document,
+)
+from bakeoff.records.locks import exclusive
+from bakeoff.records.paths import Home
+
+DATASET_VERSION = 1
+CURRENT_VERSION = 1
+CARD_NAME = "dataset.json"
+CURRENT_NAME = "current.json"
+TEMPORARY_NAME = ".importing"
+
+
+class Dataset:
+    """A stored dataset, its arrays mapped when they are first asked for.
+
+    Args:
+        folder: its folder.
+        card: the content of its `dataset.json`.
+
+    Attributes:
+        folder: its folder.
+        card: the content of its `dataset.json`.
+        name: the dataset's name.
+        fingerprint: hash of its content.
+        labels: label names in the order of the targets' columns.
+    """
+
+    def __init__(self, folder: Path, card: dict[str, Any]) -> None:
+        self.folder = folder
+        self.card = card
+        self.name: str = card["name"]
+        self.fingerprint: str = card["fingerprint"]
+        self.labels: tuple[str, ...] = tuple(card["labels"])
+        self._mapped: dict[tuple[str, str], NDArray[Any]] = {}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits that it has."""
+        return tuple(self.card["splits"])
+
+    def size(self, split: str) -> int:
+        """Number of rows of a split.
+
+        Args:
+            split: which.
+
+        Returns:
+            N.
+
+        Raises:
+            DataError: if it has no such split.
+        """
+        if split not in self.card["splits"]:
+            raise DataError(f"{self.name} has no split {split!r}", str(self.folder), f"its splits: {', '.join(self.splits)}")
+        return int(self.card["splits"][split]["rows"])
+
+    def ids(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
+        """Ids of a split's rows.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            R ids, in the order of `rows`.
+        """
+        return self._texts(split, "ids", rows)
+
+    def texts(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
+        """Texts of a split's rows.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            R texts, in the order of `rows`, exactly as they were in the source.
+        """
+        return self._texts(split, "texts", rows)
+
+    def targets(self, split: str, rows: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
+        """Targets of a split's rows.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            [R, L], 1 where the label applies.
+        """
+        chosen = self._rows(split, rows)
+        positions, offsets = self._part(split, "labels.i32"), self._part(split, "labels.i64")
+        return dense(positions, offsets, chosen, len(self.labels))
+
+    def _texts(self, split: str, what: str, rows: NDArray[np.int64] | None) -> list[str]:
+        chosen = self._rows(split, rows)
+        return decode(self._part(split, f"{what}.utf8"), self._part(split, f"{what}.i64"), chosen)
+
+    def _rows(self, split: str, rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        size = self.size(split)
+        if rows is None:
+            return np.arange(size, dtype=np.int64)
+        chosen = np.asarray(rows, dtype=np.int64)
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= size):
+            raise IndexError(f"row numbers of {split} are 0 to {size - 1}")
+        return chosen
+
+    def _part(self, split: str, part: str) -> NDArray[Any]:
+        if (split, part) not in self._mapped:
+            self._mapped[split, part] = map_part(self.folder, split, part)
+        return self._mapped[split, part]
+
+
+def content_fingerprint(labels: tuple[str, ...], hashes: dict[str, dict[str, str]]) -> str:
+    """The fingerprint of a dataset.
+
+    Args:
+        labels: label names in order.
+        hashes: hash of each part's bytes, by split and part.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return sha256_bytes(canonical_json({"labels": list(labels), "splits": hashes}).encode())
+
+
+def _label_counts(rows: list[Row], labels: tuple[str, ...]) -> dict[str, int]:
+    positions = np.array([position for row in rows for position in row.labels], dtype=np.int64)
+    return dict(zip(labels, np.bincount(positions, minlength=len(labels)).tolist(), strict=True))
+
+
+def _ids_in_several_splits(imported: Import) -> int:
+    ids = [{row.id for row in rows} for rows in imported.splits.values()]
+    return sum(map(len, ids)) - len(set().union(*ids))
+
+
+def _write_split(folder: Path, split: str, imported: Import) -> dict[str, Any]:
+    rows = imported.splits[split]
+    files = {}
+    for part, content in encode_rows(rows).items():
+        write_bytes(folder / f"{split}.{part}", content)
+        files[part] = {"bytes": len(content), "sha256": sha256_bytes(content)}
+    return {
+        "rows": len(rows),
+        "label_counts": _label_counts(rows, imported.labels),
+        "dropped": imported.dropped.get(split, {}),
+        "files": files,
+    }
+
+
+def _hashes(splits: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {split: {part: str(entry["sha256"]) for part, entry in body["files"].items()} for split, body in splits.items()}
+
+
+def write_dataset(home: Home, imported: Import) -> Dataset:
+    """Store a dataset: the same content always lands in the same folder, and half a dataset is never seen.
+
+    Args:
+        home: where datasets are kept.
+        imported: what was read.
+
+    Returns:
+        The stored dataset; it is the one that `find_dataset` finds by name from now on.
+
+    Raises:
+        DataError: if what was read is not a dataset (see `check_import`), or the home cannot be written.
+    """
+    check_import(imported)
+    place = home.datasets / imported.name
+    try:
+        with exclusive(place / ".lock"):
+            return _write_locked(place, imported)
+    except OSError as error:
+        raise DataError(
+            f"the dataset cannot be stored: {error.strerror}",
+            str(place),
+            "free space there, or set BAKEOFF_HOME to another folder",
+        ) from error
+
+
+def _write_locked(place: Path, imported: Import) -> Dataset:
+    temporary = place / TEMPORARY_NAME
+    shutil.rmtree(temporary, ignore_errors=True)  # of an import that was killed: the lock says that none is at work
+    temporary.mkdir()
+    splits = {split: _write_split(temporary, split, imported) for split in SPLITS if split in imported.splits}
+    fingerprint = content_fingerprint(imported.labels, _hashes(splits))
+    card = {
+        "name": imported.name,
+        "fingerprint": fingerprint,
+        "labels": list(imported.labels),
+        "terms": imported.terms,
+        "ids_in_several_splits": _ids_in_several_splits(imported),
+        "splits": splits,
+        "sources": dict(sorted(imported.sources.items())),
+    }
+    write_document(temporary / CARD_NAME, "dataset", DATASET_VERSION, card)
+    target = place / fingerprint
+    if _stands(target):
+        shutil.rmtree(temporary)  # trials may have it mapped: only the account of its sources is made anew
+        write_document(target / CARD_NAME, "dataset", DATASET_VERSION, card)
+    else:
+        move_into_place(temporary, target)
+    write_document(place / CURRENT_NAME, "current-dataset", CURRENT_VERSION, {"fingerprint": fingerprint})
+    return open_dataset(target)
+
+
+def _stands(folder: Path) -> bool:
+    try:
+        open_dataset(folder, verify=True)
+    except DataError:
+        return False
+    return True
+
+
+def open_dataset(folder: Path, verify: bool = False) -> Dataset:
+    """Open a stored dataset and check that it is whole.
+
+    Args:
+        folder: its folder.
+        verify: whether to hash every file; otherwise their sizes are checked.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        DataError: if it is missing, torn or changed; the message names the file.
+    """
+    try:
+        card = read_document(folder / CARD_NAME, "dataset", DATASET_VERSION)
+    except FormatError as error:
+        raise DataError(f"not a stored dataset: {error.what}", error.where or str(folder), _again(folder)) from error
+    if card["fingerprint"] != content_fingerprint(tuple(card["labels"]), _hashes(card["splits"])):
+        raise DataError("its fingerprint is not that of its files", str(folder / CARD_NAME), _again(folder))
+    for split, body in card["splits"].items():
+        for part in PARTS:
+            _check_file(folder / f"{split}.{part}", body["files"][part], verify)
+    return Dataset(folder, card)
+
+
+def _again(folder: Path) -> str:
+    return f"remove the folder and import the data again: bakeoff data import {folder.parent.name} FOLDER"
+
+
+def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
+    found = path.stat().st_size if path.is_file() else -1
+    if found != entry["bytes"]:
+        what = "is missing" if found < 0 else f"has {found:,} bytes, not {entry['bytes']:,}"
+        raise DataError(f"a file of the dataset {what}", str(path), _again(path.parent))
+    if verify and sha256_file(path) != entry["sha256"]:
+        raise DataError("a file of the dataset was changed: its hash is another", str(path), _again(path.parent))

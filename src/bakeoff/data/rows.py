@@ -1,0 +1,103 @@
+"""What a reader of raw files gives: labels and rows by split, checked before anything is stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bakeoff.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+
+class Row(NamedTuple):
+    """One example.
+
+    Attributes:
+        id: unique within its split.
+        text: any text, unchanged: byte-order marks, NUL and lone surrogates included.
+        labels: positions in the dataset's labels, each once, in any order; empty means none applies.
+    """
+
+    id: str
+    text: str
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Import:
+    """A dataset as read from its raw files, not yet stored.
+
+    Attributes:
+        name: the dataset's name.
+        labels: label names in the order of their positions.
+        splits: rows by split.
+        dropped: how many lines became no row, by split and reason.
+        sources: hash of every file that was read, by its path in the folder.
+        terms: licence and owner.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    splits: dict[str, list[Row]]
+    dropped: dict[str, dict[str, int]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    terms: str = ""
+
+
+def check_import(imported: Import) -> None:
+    """Check what no reader may let through.
+
+    Args:
+        imported: what was read.
+
+    Raises:
+        DataError: if label names repeat or cannot be written, a split is unknown or empty, an id repeats within its
+            split, or a row's labels are not distinct positions.
+    """
+    _check_labels(imported)
+    unknown = set(imported.splits) - set(SPLITS)
+    if unknown or "train" not in imported.splits:
+        raise DataError(
+            f"the splits are {', '.join(imported.splits) or 'none'}",
+            imported.name,
+            f"a dataset has the split train, and no others than {', '.join(SPLITS)}",
+        )
+    for split, rows in imported.splits.items():
+        if not rows:
+            raise DataError(f"the split {split} has no rows", imported.name, "give the file of that split its rows, or none")
+        _check_ids(imported.name, split, rows)
+        _check_positions(imported, split, rows)
+
+
+def _check_labels(imported: Import) -> None:
+    labels = imported.labels
+    twice = [label for label, count in Counter(labels).items() if count > 1]
+    bad = [label for label in labels if not label.strip() or not label.isprintable()]
+    if not labels or twice or bad:
+        found = f"{twice[0]!r} twice" if twice else (repr(bad[0]) if bad else "none")
+        raise DataError(f"label names must be distinct printable words; found {found}", imported.name, "mend the label names")
+
+
+def _check_ids(name: str, split: str, rows: list[Row]) -> None:
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        if row.id in seen:
+            raise DataError(
+                f"rows {seen[row.id] + 1} and {number + 1} of {split} have the same id {row.id!r}",
+                name,
+                "ids must be unique within a split: remove one of the rows, or give it an id of its own",
+            )
+        seen[row.id] = number
+
+
+def _check_positions(imported: Import, split: str, rows: list[Row]) -> None:
+    known = set(range(len(imported.labels)))
+    for number, row in enumerate(rows):
+        if len(set(row.labels)) != len(row.labels) or not known.issuperset(row.labels):
+            raise DataError(
+                f"row {number + 1} of {split} (id {row.id!r}) has the label positions {list(row.labels)}",
+                imported.name,
+                f"each must be from 0 to {len(known) - 1}, and stand once",
+            )

@@ -1,0 +1,1 @@
+"""Files from outside: model files located and checked, files of the hub downloaded and verified."""
