@@ -23,6 +23,7 @@ def test_the_study_of_the_readme_loads_in_both_forms(tmp_path: Path) -> None:
 
 def test_the_commands_of_the_readme_are_all_that_there_are() -> None:
     import typer.main
+
     from bakeoff.cli.main import app
 
     table = re.search(r"^## Commands$(.*?)(?=^## )", README, re.M | re.S)
