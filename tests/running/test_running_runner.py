@@ -127,7 +127,7 @@ def test_the_same_call_again_runs_nothing_that_ended(make_order: MakeOrder) -> N
     order = make_order("ok", "fail")
     run(order)
     summary, events = run(order)
-    assert events == [RunBegan(order.run.root, trials=2, complete=1, todo=0, passed_over=1)]
+    assert events == [RunBegan(order.run.root, trials=2, complete=1, todo=[], passed_over=1)]
     assert summary.counts == {State.FAILED: 1, State.COMPLETE: 1}
 
 
@@ -136,7 +136,7 @@ def test_results_are_reused_when_the_plan_grows(make_order: MakeOrder) -> None:
     run(first)
     grown = make_order("ok", "ok-b", seeds=(1, 2))
     _, events = run(grown)
-    assert [event for event in events if isinstance(event, RunBegan)][0].complete == 1
+    assert next(event for event in events if isinstance(event, RunBegan)).complete == 1
     assert len([event for event in events if isinstance(event, TrialBegan)]) == 3
 
 
@@ -365,4 +365,4 @@ def test_models_are_kept_as_the_study_says(make_order: MakeOrder, keep: str, kep
     run(order)
     found = [f"{t.recipe.name} {t.seed}" for t in order.plan.trials if order.run.trial(t.id).model.is_dir()]
     assert sorted(found) == kept
-    assert run(order)[1][0] == RunBegan(order.run.root, trials=4, complete=4, todo=0, passed_over=0)
+    assert run(order)[1][0] == RunBegan(order.run.root, trials=4, complete=4, todo=[], passed_over=0)

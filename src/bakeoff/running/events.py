@@ -24,14 +24,14 @@ class RunBegan(Event):
         run: the run folder.
         trials: trials in the plan.
         complete: trials that earlier runs completed.
-        todo: trials that this run will begin.
+        todo: trials that this run will begin, in this order.
         passed_over: trials that failed before and are not run again.
     """
 
     run: Path
     trials: int
     complete: int
-    todo: int
+    todo: list[TrialSpec]
     passed_over: int
 
 

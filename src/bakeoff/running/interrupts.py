@@ -10,7 +10,7 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error: the user wants to stop
+class Interrupted(Exception):
     """Something that waits was told to stop; caught by the runner."""
 
 

@@ -96,7 +96,7 @@ def _began(order: RunOrder, selection: Selection) -> RunBegan:
         run=order.run.root,
         trials=len(order.plan.trials),
         complete=len(selection.complete),
-        todo=len(selection.todo),
+        todo=selection.todo,
         passed_over=len(selection.passed_over),
     )
 

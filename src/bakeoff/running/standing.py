@@ -172,6 +172,19 @@ def _logged(folder: TrialFolder, attempt: int, metric: str) -> tuple[float | Non
     return score, step, steps, seconds
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run folder.
+
+    Args:
+        folder: any path.
+
+    Returns:
+        True if a plan and a study stand in it.
+    """
+    run = RunFolder(folder)
+    return run.plan(FINAL).is_file() and run.study.is_file()
+
+
 def known_runs(folders: list[Path]) -> list[RunFolder]:
     """Run folders that stand directly in some folders.
 
@@ -184,7 +197,7 @@ def known_runs(folders: list[Path]) -> list[RunFolder]:
     found = {}
     for folder in folders:
         for entry in folder.iterdir() if folder.is_dir() else ():
-            run = RunFolder(entry.resolve())
-            if run.plan(FINAL).is_file() and run.study.is_file():
+            run = RunFolder(entry.absolute())
+            if is_run(run.root):
                 found[run.root] = run.study.stat().st_mtime
     return [RunFolder(root) for root in sorted(found, key=lambda root: found[root], reverse=True)]

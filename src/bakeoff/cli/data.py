@@ -1,0 +1,148 @@
+"""`bakeoff data`: datasets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bakeoff.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from bakeoff.data.dataset import Dataset
+    from bakeoff.data.facts import DatasetDescription
+
+app = typer.Typer(
+    help="Import, fetch, list and show datasets.\n\n\b\nExample:\n  bakeoff data list",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name; `bakeoff data list` shows them.")]
+LIST_COLUMNS = {
+    "name": "name",
+    "task": "task",
+    "stored": "stored",
+    "rows": "rows",
+    "source": "from",
+    "terms": "terms",
+    "summary": "what it is",
+}
+SPLIT_COLUMNS = {"split": "split", "rows": ">rows", "labels": ">labels a row", "words": "words a text", "dropped": "dropped"}
+LABEL_COLUMNS = {"label": "label", "train": ">train", "validation": ">validation", "test": ">test"}
+EXAMPLE_COLUMNS = {"id": "id", "labels": "labels", "text": "text"}
+LONGEST_TEXT = 100
+
+
+@app.command(
+    "import",
+    help="Read a dataset's raw files from a folder and store them.\n\n\b\nExample:\n"
+    "  bakeoff data import goemotions ~/Downloads/goemotions",
+)
+def import_(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where its raw files lie.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read a dataset's raw files and store them."""
+    from bakeoff.data.importing import import_dataset
+    from bakeoff.records.paths import Home
+
+    _stored(import_dataset(Home.default(), name, folder), as_json)
+
+
+@app.command(
+    help="Fetch a dataset from the hub, at its pinned revision, verified.\n\n\b\nExample:\n  bakeoff data fetch goemotions"
+)
+def fetch(name: Name, as_json: AsJson = False) -> None:
+    """Fetch a dataset from the hub."""
+    from bakeoff.cli.downloads import Downloads
+    from bakeoff.data.importing import fetch_dataset
+    from bakeoff.records.paths import Home
+
+    _stored(fetch_dataset(Home.default(), name, Downloads()), as_json)
+
+
+def _stored(dataset: Dataset, as_json: bool) -> None:
+    from bakeoff.cli.shown import write, write_json
+
+    sizes = {split: dataset.size(split) for split in dataset.splits}
+    body = {"name": dataset.name, "fingerprint": dataset.fingerprint, "folder": dataset.folder, "rows": sizes}
+    if as_json:
+        write_json(body | {"labels": dataset.labels})
+        return
+    rows = ", ".join(f"{split} {count:,}" for split, count in sizes.items())
+    write(f"{dataset.name}: {rows} rows, {len(dataset.labels)} labels, fingerprint {dataset.fingerprint[:12]}")
+    write(f"stored in {dataset.folder}")
+
+
+@app.command("list", help="List every dataset that a study can name, stored or not.\n\n\b\nExample:\n  bakeoff data list")
+def list_(as_json: AsJson = False) -> None:
+    """List every dataset that a study can name."""
+    from bakeoff.cli.shown import show, write_json
+    from bakeoff.data.facts import list_datasets
+    from bakeoff.records.paths import Home
+
+    entries = list_datasets(Home.default())
+    if as_json:
+        write_json([asdict(entry) for entry in entries])
+        return
+    rows = [
+        asdict(entry)
+        | {
+            "stored": entry.problem or entry.fingerprint[:12] or "no",
+            "rows": ", ".join(f"{split} {count:,}" for split, count in entry.rows.items()),
+        }
+        for entry in entries
+    ]
+    show(LIST_COLUMNS, rows, as_json=False)
+
+
+@app.command("show", help="Show a stored dataset: splits, labels, lengths, examples.\n\n\b\nExample:\n  bakeoff data show demo")
+def show_(
+    name: Name,
+    examples: Annotated[int, typer.Option("--examples", min=0, help="How many rows to show.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Show a stored dataset."""
+    from bakeoff.cli.shown import write_json
+    from bakeoff.data.facts import describe_dataset
+    from bakeoff.data.store import find_dataset
+    from bakeoff.records.paths import Home
+
+    facts = describe_dataset(find_dataset(Home.default(), name), examples)
+    if as_json:
+        write_json(asdict(facts))
+    else:
+        _print(facts)
+
+
+def _print(facts: DatasetDescription) -> None:
+    from bakeoff.cli.shown import console, make_table, safe
+
+    out = console()
+    out.print(safe(f"{facts.name}: {facts.summary}\nfrom: {facts.origin}\nterms: {facts.terms}"))
+    out.print(safe(f"fingerprint: {facts.fingerprint}\nfolder: {facts.folder}"))
+    out.print(make_table(SPLIT_COLUMNS, _splits(facts)))
+    counts = [
+        {"label": label} | {split: body.label_counts.get(label, 0) for split, body in facts.splits.items()}
+        for label in facts.labels
+    ]
+    out.print(make_table(LABEL_COLUMNS, counts))
+    if facts.examples:
+        rows = [{"id": row.id, "labels": ", ".join(row.labels), "text": row.text[:LONGEST_TEXT]} for row in facts.examples]
+        out.print(make_table(EXAMPLE_COLUMNS, rows))
+
+
+def _splits(facts: DatasetDescription) -> list[dict[str, Any]]:
+    return [
+        {
+            "split": split,
+            "rows": f"{body.rows:,}",
+            "labels": f"{body.labels_per_row:.2f}",
+            "words": f"mean {body.words.mean:.1f}, median {body.words.median:.0f}, longest {body.words.longest}",
+            "dropped": ", ".join(f"{count} {reason}" for reason, count in body.dropped.items()) or "none",
+        }
+        for split, body in facts.splits.items()
+    ]

@@ -1,0 +1,191 @@
+"""How a run is shown while it goes on: a live line at a terminal, plain lines elsewhere. All on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakeoff.cli.shown import console, duration, safe, score, shown_path
+from bakeoff.cli.tracking import Current, Tracker, title
+from bakeoff.records.results import State
+from bakeoff.records.specs import Plan
+from bakeoff.running.events import Event, JobBegan, JobEnded, Listener, Progress, RunBegan, TrialBegan, TrialEnded
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+
+class Lines:
+    """Tells a run line by line: a line for the start, each validation and the end of a trial.
+
+    Args:
+        tracker: what is known of the run.
+        out: where to.
+    """
+
+    def __init__(self, tracker: Tracker, out: Console) -> None:
+        self.tracker = tracker
+        self.out = out
+
+    def __call__(self, event: Event) -> None:
+        """Take up an event and tell it.
+
+        Args:
+            event: what happened.
+        """
+        first_known = self.tracker.first_score is not None
+        current = self.tracker.current
+        self.tracker.take(event)
+        self.tell(event, current)
+        if not first_known and self.tracker.first_score is not None:
+            self._tell_first_score()
+
+    def tell(self, event: Event, ended: Current | None) -> None:  # noqa: ARG002 - the live display needs it
+        """Print what an event means.
+
+        Args:
+            event: what happened.
+            ended: the trial that ran before the event.
+        """
+        match event:
+            case RunBegan():
+                self._say(began(event, self.tracker.plan))
+            case JobBegan():
+                self._say(f"{event.purpose} …")
+            case JobEnded():
+                self._say(f"  failed: {event.fault}" if event.fault else f"  done in {duration(event.seconds)}")
+            case TrialBegan():
+                attempt = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+                self._say(f"[{event.number}/{event.total}] {title(event.trial, self.tracker.tasks)}{attempt} …")
+            case Progress() if event.record.get("event") == "validation":
+                self._tell_validation()
+            case TrialEnded():
+                self._tell_end(event)
+
+    def _say(self, text: str) -> None:
+        self.out.print(safe(text))
+
+    def _tell_validation(self) -> None:
+        current = self.tracker.current
+        if current is not None and current.score is not None:
+            rate = f", {current.rate:.0f} examples/s" if current.rate else ""
+            words = f"step {current.step}/{current.steps}{rate}, validation {current.trial.task.metric} {score(current.score)}"
+            self._say(f"        {words}")
+
+    def _tell_end(self, event: TrialEnded) -> None:
+        name = title(event.trial, self.tracker.tasks)
+        if event.state is State.COMPLETE:
+            left = self.tracker.left_seconds
+            rest = f"; about {duration(left)} left" if left else ""
+            found = f"validation {event.trial.task.metric} {score(event.score)}"
+            self._say(f"[{event.number}/{event.total}] {name}: {found} in {duration(event.seconds)}{rest}")
+        else:
+            self._say(f"[{event.number}/{event.total}] {name}: {event.state} after {duration(event.seconds)}: {event.reason}")
+            self._say(f"        to run just this one again: {event.again}")
+
+    def _tell_first_score(self) -> None:
+        assert self.tracker.first_score is not None
+        trial, value, seconds = self.tracker.first_score
+        name = title(trial, self.tracker.tasks)
+        self._say(f"first score after {duration(seconds)}: {name}, validation {trial.task.metric} {score(value)}")
+
+
+def began(event: RunBegan, plan: Plan) -> str:
+    """The first line of a run.
+
+    Args:
+        event: its start.
+        plan: its plan.
+
+    Returns:
+        What is to be done, and where.
+    """
+    parts = [f"{event.trials} trials"]
+    if event.complete:
+        parts.append(f"{event.complete} complete already")
+    if event.passed_over:
+        parts.append(f"{event.passed_over} failed before (--again-failed runs them again)")
+    parts.append(f"{len(event.todo)} to run")
+    profile = f" ({plan.profile})" if plan.profile else ""
+    return f"study {plan.study}{profile}: {', '.join(parts)}; run folder {shown_path(Path(event.run))}"
+
+
+class Live(Lines):
+    """Tells the ends of trials line by line, and shows the one that runs below them.
+
+    Args:
+        tracker: what is known of the run.
+        bars: where to.
+    """
+
+    def __init__(self, tracker: Tracker, bars: Bars) -> None:
+        super().__init__(tracker, bars.console)
+        self._bars = bars
+        self._all = bars.add_task("starting", total=None, facts="")
+        self._one = bars.add_task("", total=None, visible=False, facts="")
+
+    def tell(self, event: Event, ended: Current | None) -> None:
+        """Bring the display up to date.
+
+        Args:
+            event: what happened.
+            ended: the trial that ran before the event.
+        """
+        match event:
+            case JobBegan():
+                self._bars.update(self._one, description=safe(event.purpose), total=None, visible=True, facts="")
+            case JobEnded() if not event.fault:
+                self._bars.update(self._one, visible=False)
+            case TrialBegan():
+                name = title(event.trial, self.tracker.tasks)
+                self._bars.reset(self._one, description=safe(name), total=None, visible=True, facts="starting")
+            case TrialEnded():
+                self._bars.update(self._one, visible=False)
+                super().tell(event, ended)
+            case Progress():
+                pass
+            case _:
+                super().tell(event, ended)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        tracker, current = self.tracker, self.tracker.current
+        left = tracker.left_seconds
+        facts = f"about {duration(left)} left" if left else ""
+        words = f"trial {min(tracker.done + 1, len(tracker.todo))} of {len(tracker.todo)}" if tracker.todo else "study"
+        self._bars.update(self._all, description=words, total=len(tracker.todo) or None, completed=tracker.done, facts=facts)
+        if current is not None and current.steps:
+            parts = [f"step {current.step}/{current.steps}"]
+            parts += [f"{current.rate:.0f} examples/s"] if current.rate else []
+            parts += [f"{current.trial.task.metric} {score(current.score)}"] if current.score is not None else []
+            self._bars.update(self._one, total=current.steps, completed=current.step, facts=", ".join(parts))
+
+
+@contextmanager
+def display(plan: Plan) -> Iterator[Listener]:
+    """A listener that shows a run while the context lasts.
+
+    Args:
+        plan: the plan.
+
+    Yields:
+        The listener.
+    """
+    out = console(stderr=True)
+    tracker = Tracker(plan)
+    if not out.is_terminal:
+        yield Lines(tracker, out)
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[facts]}", markup=False),
+    )
+    with Progress(*columns, console=out, transient=True, refresh_per_second=4) as bars:
+        yield Live(tracker, bars)

@@ -1,0 +1,18 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Study = Annotated[str, typer.Argument(metavar="STUDY", help="A study file, or the name of a built-in study: demo.")]
+Profile = Annotated[str | None, typer.Option("--profile", "-p", help="The study's profile to lay over it.", metavar="NAME")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="Set one value, such as defaults.training.epochs=2. Repeatable.", metavar="KEY=VALUE"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the same as JSON on standard output.")]
+Run = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="A run folder, or the name of one in runs/; the newest without it.")
+]

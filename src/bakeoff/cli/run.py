@@ -1,0 +1,104 @@
+"""`bakeoff run`: carry a study out, or go on with it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bakeoff.cli.options import AsJson, Overrides, Profile, Study
+
+if TYPE_CHECKING:
+    from bakeoff.analysis.model import Analysis
+    from bakeoff.running.runner import RunSummary
+
+NAME = "run"
+HELP = """Carry out a study, or go on with it: the same command again runs only what is not complete.
+
+\b
+Examples:
+  bakeoff run demo
+  bakeoff run study.yaml --profile quick
+  bakeoff run study.yaml --only recipe=bce,seed=42 --executor inline
+
+\b
+Exit status:
+  0  every trial that was to run completed        4  some trials failed
+  2  the study or the machine has a fault         130, 143  stopped by a signal; the same command goes on
+"""
+
+
+def command(
+    study: Study,
+    profile: Profile = None,
+    overrides: Overrides = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="KEY=VALUE[,…]",
+            help="Begin only these trials; keys: recipe, task, seed, id. Repeatable: values of one key are alternatives.",
+        ),
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run-dir", help="The run folder. [default: runs/<name>-<profile> beside the study]")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin a new run folder even if one stands.")] = False,
+    executor: Annotated[
+        str, typer.Option("--executor", help="local, or inline: each job by itself, with all it prints, for debugging.")
+    ] = "local",
+    again_failed: Annotated[bool, typer.Option("--again-failed", help="Run trials that failed before again.")] = False,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=0, metavar="N", help="Begin at most N trials, leave the rest for later.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry out a study, or go on with it."""
+    from bakeoff import api
+    from bakeoff.cli.display import display
+
+    options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials)
+    planned = api.plan(study, profile, overrides or ())
+    with display(planned.plan) as listener:
+        summary = api.run(planned, overrides=overrides or (), options=options, listener=listener)
+    words = api.run_command(planned, overrides or (), summary.run)
+    _conclude(summary, shlex.join(words), as_json)
+    raise typer.Exit(summary.exit_code)
+
+
+def _conclude(summary: RunSummary, goes_on: str, as_json: bool) -> None:
+    from bakeoff import api
+    from bakeoff.cli.shown import say, shown_path, write, write_json
+
+    analysis = None if summary.signal else api.analyse(summary.run.root)
+    path = api.write_report(summary.run, analysis) if analysis else None
+    if as_json:
+        write_json(_as_json(summary, analysis, path))
+    elif analysis is not None:
+        from bakeoff.cli.ranking import print_ranking
+
+        print_ranking(analysis)
+        write(f"report: {shown_path(path)}" if path else "")
+    if not summary.finished:
+        say(f"{_waiting(summary)} still to run; to go on:\n  {goes_on}")
+
+
+def _waiting(summary: RunSummary) -> str:
+    count = sum(not state.ended for state in summary.states.values())
+    return f"{count} of {len(summary.states)} trials are" if count != 1 else f"1 of {len(summary.states)} trials is"
+
+
+def _as_json(summary: RunSummary, analysis: Analysis | None, report: Path | None) -> dict[str, Any]:
+    from bakeoff.cli.ranking import ranking_rows
+
+    return {
+        "run": summary.run.root,
+        "seconds": round(summary.seconds, 3),
+        "exit": summary.exit_code,
+        "finished": summary.finished,
+        "trials": {trial: state.value for trial, state in summary.states.items()},
+        "ranking": [row for task in analysis.tasks for row in ranking_rows(task)] if analysis else [],
+        "report": report,
+    }

@@ -1,0 +1,122 @@
+"""`bakeoff status`: how a run stands, while it goes on or not."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bakeoff.cli.options import AsJson, Run
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from bakeoff.running.standing import Standing
+
+NAME = "status"
+HELP = """How every trial of a run stands: state, progress, validation score, time left.
+
+\b
+Examples:
+  bakeoff status
+  bakeoff status runs/demo-default --watch
+  bakeoff status --json
+"""
+COLUMNS = {
+    "task": "task",
+    "recipe": "recipe",
+    "seed": ">seed",
+    "state": "state",
+    "progress": ">step",
+    "score": ">validation",
+    "took": ">time",
+    "left": ">left",
+    "reason": "reason",
+}
+WATCH_SECONDS = 1.0
+
+
+def command(
+    run: Run = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it again and again until no runner is at work.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How a run stands."""
+    from bakeoff import api
+    from bakeoff.cli.shown import console, write_json
+
+    folder = api.find_run(run).root
+    if watch and not as_json:
+        _watch(folder)
+        return
+    standing = api.status(folder)
+    if as_json:
+        write_json(as_plain(standing))
+    else:
+        console().print(view(standing))
+
+
+def _watch(folder: Path) -> None:
+    from rich.live import Live
+
+    from bakeoff import api
+    from bakeoff.cli.shown import console
+
+    with Live(view(api.status(folder)), console=console(), auto_refresh=False) as live:
+        while True:
+            standing = api.status(folder)
+            live.update(view(standing), refresh=True)
+            if standing.owner is None:
+                return
+            time.sleep(WATCH_SECONDS)
+
+
+def as_plain(standing: Standing) -> dict[str, Any]:
+    """A standing as plain data.
+
+    Args:
+        standing: the standing.
+
+    Returns:
+        The same by key, the owner as a record or None.
+    """
+    body = asdict(standing) | {"owner": standing.owner.model_dump() if standing.owner else None}
+    return body | {"trials": [row | {"state": row["state"].value} for row in body.pop("rows")]}
+
+
+def view(standing: Standing) -> Group:
+    """A standing for a terminal.
+
+    Args:
+        standing: the standing.
+
+    Returns:
+        A line about the whole, and a table of its trials.
+    """
+    from collections import Counter
+
+    from rich.console import Group
+    from rich.text import Text
+
+    from bakeoff.cli.shown import duration, make_table, safe, score, shown_path
+
+    counts = Counter(row.state.value for row in standing.rows)
+    words = ", ".join(f"{count} {state}" for state, count in counts.items())
+    left = f"; about {duration(standing.left_seconds)} left" if standing.left_seconds else ""
+    owner = f"runner: {standing.owner}" if standing.owner else "no runner is at work"
+    rows = [
+        {
+            **asdict(row),
+            "state": row.state.value,
+            "progress": f"{row.step}/{row.steps}" if row.steps else "",
+            "score": score(row.score) if row.score is not None else "",
+            "took": duration(row.seconds) if row.seconds is not None else "",
+            "left": duration(row.left_seconds) if row.left_seconds is not None else "",
+        }
+        for row in standing.rows
+    ]
+    heading = f"{shown_path(standing.run)}: {len(rows)} trials: {words}{left}\n{owner}"
+    return Group(Text(safe(heading)), make_table(COLUMNS, rows))
