@@ -171,6 +171,15 @@ def test_what_cannot_be_read_beside_the_result_is_noted(tmp_path: Path) -> None:
     assert "claims are not known" in analysis.notes[0]
 
 
+def test_log_records_without_a_loss_are_no_curve(tmp_path: Path) -> None:
+    run = fabricate(tmp_path)
+    log = run.trial(make_plan(Fabrication()).trials[0].id).attempt(1).log
+    log.write_text('{"event":"step","step":1}\n{"event":"step","step":2,"loss":"nan"}\n')
+    trial = analyse(run).trials[0]
+    assert (trial.curve_steps, trial.notes) == ([2], [])
+    assert math.isnan(trial.curve_loss[0])
+
+
 def test_a_folder_without_a_plan_is_no_run(tmp_path: Path) -> None:
     from bakeoff.records.paths import RunFolder
 

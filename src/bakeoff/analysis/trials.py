@@ -137,7 +137,7 @@ def _curve(folder: TrialFolder, notes: list[str]) -> tuple[list[int], list[float
     for attempt in folder.attempt_numbers():
         try:
             for line in read_lines(folder.attempt(attempt).log):
-                if line.get("event") == "step":
+                if line.get("event") == "step" and "loss" in line:
                     losses[int(line["step"])] = number(line["loss"])
         except (FormatError, ValueError, KeyError, TypeError, AttributeError) as error:
             notes.append(f"log.jsonl of attempt {attempt} cannot be read to its end: {_first_line(error)}")

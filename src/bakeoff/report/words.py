@@ -1,0 +1,208 @@
+"""Numbers and findings in words."""
+
+from __future__ import annotations
+
+import math
+
+from bakeoff.analysis.model import Analysis, Standing, Summary, TaskAnalysis
+
+NOTHING = "–"
+NO_SIGNIFICANCE = "No significance is claimed by this version."
+RULE_WORDS = {"tuned": "tuned", "per-label": "one a label"}
+
+
+def score(value: float | None) -> str:
+    """A score with four decimals.
+
+    Args:
+        value: the score; None where there is none.
+
+    Returns:
+        The words; `not finite` for nan.
+    """
+    if value is None:
+        return NOTHING
+    return f"{value:.4f}" if math.isfinite(value) else "not finite"
+
+
+def summary(found: Summary | None) -> str:
+    """A mean with its standard deviation.
+
+    Args:
+        found: the score over seeds.
+
+    Returns:
+        `0.4123 ± 0.0040`, without the deviation for one seed.
+    """
+    if found is None or found.n == 0:
+        return NOTHING
+    if math.isnan(found.mean):
+        return "not finite"
+    return score(found.mean) + (f" ± {found.sd:.4f}" if math.isfinite(found.sd) else "")
+
+
+def points(value: float | None) -> str:
+    """A difference of scores in points (hundredths).
+
+    Args:
+        value: the difference; None where there is none.
+
+    Returns:
+        The words, with a sign.
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{100 * value:+.2f}".replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """A duration for people.
+
+    Args:
+        seconds: how long; None if unknown.
+
+    Returns:
+        The words.
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def size(count: int | None) -> str:
+    """A size in memory.
+
+    Args:
+        count: bytes; None or 0 if unknown.
+
+    Returns:
+        The words, in MiB or GiB.
+    """
+    if not count:
+        return NOTHING
+    mib = count / (1 << 20)
+    return f"{mib / 1024:.2f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
+
+
+def rule(name: str) -> str:
+    """A threshold rule.
+
+    Args:
+        name: as the analysis names it.
+
+    Returns:
+        The words.
+    """
+    return RULE_WORDS.get(name, name)
+
+
+def metric(task: TaskAnalysis) -> str:
+    """The metric that ranks, with its threshold.
+
+    Args:
+        task: the task.
+
+    Returns:
+        The words.
+    """
+    threshold = "the threshold tuned on validation" if task.rule == "tuned" else f"the fixed threshold {task.rule}"
+    return f"{task.bare_metric} at {threshold}"
+
+
+def seeds(count: int) -> str:
+    """How many seeds.
+
+    Args:
+        count: the number.
+
+    Returns:
+        The words.
+    """
+    return "one seed" if count == 1 else f"{count} seeds"
+
+
+def headline(task: TaskAnalysis) -> str:
+    """The answer of a task in one sentence.
+
+    Args:
+        task: the task.
+
+    Returns:
+        Which recipe leads, by how much, over how many seeds.
+    """
+    standing = {entry.recipe: entry for entry in task.standings}
+    if not task.leader:
+        return "No recipe can be ranked: of each, a trial failed, is still to run, or has no finite score."
+    leader = standing[task.leader]
+    # equal leaders share the first rank: naming one of them alone would invent a winner
+    equals = [entry.recipe for entry in task.standings if entry.rank == 1]
+    if len(equals) > 1:
+        return f"{', '.join(equals)} lead together with {score(leader.score.mean)} on {task.split} ({metric(task)})."
+    sentence = f"{task.leader} leads with {summary(leader.score)} on {task.split} ({metric(task)}, {seeds(leader.score.n)})"
+    if task.leader == task.reference:
+        name = "It is the baseline" if task.reference_is_declared else "It uses no pretrained model"
+        return f"{sentence}. {name}{_behind(task, leader)}."
+    if task.reference and leader.difference is not None and math.isfinite(leader.difference):
+        kind = "the baseline" if task.reference_is_declared else "the best recipe without a pretrained model,"
+        return f"{sentence}, {_apart(leader.difference)} points {_side(task)} {kind} {task.reference}."
+    return f"{sentence}; there is no baseline with a score to compare with."
+
+
+def _apart(difference: float) -> str:
+    return f"{100 * abs(difference):.2f}"
+
+
+def _side(task: TaskAnalysis) -> str:
+    return "above" if task.higher_is_better else "below"
+
+
+def _behind(task: TaskAnalysis, leader: Standing) -> str:
+    others = [entry for entry in task.standings if entry.rank > 1]
+    if not others:
+        return ""
+    return f"; {others[0].recipe} follows, {_apart(leader.score.mean - others[0].score.mean)} points behind"
+
+
+def caveats(analysis: Analysis, task: TaskAnalysis) -> list[str]:
+    """What the reader of a headline must know with it.
+
+    Args:
+        analysis: the analysis.
+        task: the task.
+
+    Returns:
+        Sentences.
+    """
+    sentences = []
+    if not analysis.opened:
+        left = sum(entry.planned - entry.complete - entry.failed for entry in task.standings)
+        why = f"trials still to run: {left}" if left else "it was not opened"
+        sentences.append(f"These are scores on validation, on which thresholds are tuned: they flatter. Test is closed: {why}.")
+    sentences.append(f"{NO_SIGNIFICANCE} The deviation is that of {_seed_range(task)} on one {task.split} set.")
+    better = _unranked_above(task)
+    if better:
+        sentences.append(f"{', '.join(better)}: a higher mean, but over part of the seeds only; a failed trial leaves no rank.")
+    for entry in task.standings:
+        sentences += [f"{entry.recipe}: {flag.text}." for flag in entry.flags if flag.kind != "unfinished"]
+    return sentences
+
+
+def _seed_range(task: TaskAnalysis) -> str:
+    counts = sorted({entry.score.n for entry in task.standings if entry.score.n})
+    if not counts:
+        return "no seed"
+    return seeds(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+
+
+def _unranked_above(task: TaskAnalysis) -> list[str]:
+    names = []
+    for entry in task.standings:
+        if entry.rank:
+            break
+        if entry.score.n and not math.isnan(entry.score.mean) and task.leader:
+            names.append(entry.recipe)
+    return names
