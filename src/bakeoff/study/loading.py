@@ -16,7 +16,7 @@ from bakeoff.study.overlay import apply_overrides, apply_profile
 from bakeoff.study.reading import read_file
 from bakeoff.study.recipes import Surroundings, check_defaults, resolve_recipe
 from bakeoff.study.references import check_references, resolve_task, task_kind
-from bakeoff.study.shape import NAME_PATTERN, StudyFile
+from bakeoff.study.shape import MAX_PAIRS, MAX_PROFILES, MAX_RECIPES, MAX_TASKS, NAME_PATTERN, StudyFile
 from bakeoff.study.tree import Node, names_in
 
 
@@ -90,7 +90,7 @@ def load_study(path: Path, profile: str | None = None, overrides: Sequence[str] 
         )
     tree = apply_profile(base, profiles.get(profile or ""), faults)
     tree = _with_overrides(tree, list(overrides), faults)
-    study = _check(tree, path, list(profiles), faults)
+    study = _check(tree, path, list(profiles), faults, None)
     _check_other_profiles(base, {name: node for name, node in profiles.items() if name != profile}, path, faults)
     faults.raise_any(path)
     assert study is not None
@@ -107,30 +107,55 @@ def _with_overrides(tree: Node, overrides: list[str], faults: Faults) -> Node:
 
 
 def _check_other_profiles(base: Node, profiles: dict[str, Node], path: Path, faults: Faults) -> None:
+    if len(profiles) > MAX_PROFILES:
+        last = list(profiles.values())[MAX_PROFILES]
+        faults.add(last, f"the study has {len(profiles)} profiles", f"at most {MAX_PROFILES}", key=True)
+        return
     for name, overlay in profiles.items():
         if not re.match(NAME_PATTERN, name):
             faults.add(overlay, "not a usable name", "letters, digits, `-`, `_`, `+` and `.`", key=True)
         found = Faults()
         tree = expand(apply_profile(base, overlay, found), found)
-        _check(tree, path, list(profiles), found)
+        _check(tree, path, list(profiles), found, base)
         lines = range(overlay.key_line, overlay.end_line + 1)
         faults.extend([fault for fault in found.sorted if fault.line in lines])
 
 
-def _check(tree: Node, path: Path, profiles: list[str], faults: Faults) -> Study | None:
-    """Record all faults of a tree; build the study if there are none."""
+def _to_resolve(tree: Node, kinds: dict[str, str], known: Node | None, faults: Faults) -> list[str]:
+    """The recipes to resolve: all, or those that an overlay on an already checked tree can have changed."""
+    names, tasks = names_in(tree.at("recipes")), names_in(tree.at("tasks"))
+    if len(names) > MAX_RECIPES or len(tasks) > MAX_TASKS or len(names) * len(tasks) > MAX_PAIRS:
+        faults.add(
+            tree.at("recipes") or tree, f"{len(names)} recipes on {len(tasks)} tasks", f"at most {MAX_PAIRS} pairs", key=True
+        )
+        return []
+    if known is None or known.at("defaults") is not tree.at("defaults") or kinds != _kinds(known):
+        return names
+    return [name for name in names if tree.at("recipes", name) is not known.at("recipes", name)]
+
+
+def _kinds(tree: Node) -> dict[str, str]:
+    tasks = (tree.at("tasks") or tree.holding({})).entries
+    return {name: kind for name, node in tasks.items() if (kind := task_kind(node))}
+
+
+def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: Node | None) -> Study | None:
+    """Record all faults of a tree; build the study if there are none.
+
+    With `known`, a tree that is checked on its own, only what differs from it need be looked at, and no study is built.
+    """
     entry = validate(StudyFile, tree, faults)
     check_references(tree, profiles, faults)
     tasks = (tree.at("tasks") or tree.holding({})).entries
-    kinds = {name: kind for name, node in tasks.items() if (kind := task_kind(node))}
+    kinds = _kinds(tree)
     around = Surroundings(tree, kinds, path.parent, faults)
     check_defaults(around)
     recipes: dict[str, Recipe] = {}
-    for name in names_in(tree.at("recipes")):
+    for name in _to_resolve(tree, kinds, known, faults):
         recipe = resolve_recipe(around, name)
         if recipe is not None:
             recipes[name] = recipe
-    if entry is None or len(faults):
+    if entry is None or len(faults) or known is not None:
         return None
     return Study(
         name=entry.name or _name_of(path),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from math import prod
 
 from bakeoff.catalog.cards import MethodCard
 from bakeoff.catalog.registry import cards
 from bakeoff.study.faults import Faults
 from bakeoff.study.overlay import as_component
+from bakeoff.study.shape import MAX_RECIPES
 from bakeoff.study.tree import Node
 
 AXES = ("model", "method", "loss")
@@ -63,6 +65,10 @@ def expand(root: Node, faults: Faults) -> Node:
     matrix = root.at("matrix")
     axes = {axis: matrix.entries[axis].items for axis in AXES if matrix and matrix.at(axis)}
     if matrix is None or not axes or not all(axes.values()):
+        return root
+    combinations = prod(len(items) for items in axes.values())
+    if combinations > MAX_RECIPES:
+        faults.add(matrix, f"makes {combinations} recipes", f"at most {MAX_RECIPES}", key=True)
         return root
     recipes = root.at("recipes") or matrix.holding({})
     if not recipes.is_mapping:

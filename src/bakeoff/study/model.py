@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from bakeoff.errors import Fault
 from bakeoff.records.specs import Component, Pooling
-from bakeoff.study.reading import core_value
+from bakeoff.study.reading import LINE_BREAK, core_value
 from bakeoff.study.shape import Entry, Limits, Phase, Sweep, Training, Verdict
 from bakeoff.study.tree import Node
 
@@ -209,6 +209,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None if isinstance(core_value(text), str) else "'"
+    if LINE_BREAK.search(text):  # what YAML 1.1 takes for line breaks survives in double quotes alone
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -217,7 +217,7 @@ def _compose(text: str, file: str, key: str) -> tuple[Node, list[Fault]]:
         )
         allowed = "spaces for indentation" if "tabs" in problem else ""
         raise _Stop(mark.line + 1 if mark else 0, key, problem, allowed) from error
-    except ValueError as error:  # the YAML library lets those of chr() and int() through
+    except (ValueError, OverflowError) as error:  # the YAML library lets those of chr() and int() through
         raise _Stop(composer.loader.line + 1, key, f"not valid YAML: {error}") from error
     finally:
         composer.loader.dispose()

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from bakeoff.catalog.cards import Kind
 from bakeoff.catalog.registry import cards
 from bakeoff.study import shape
-from bakeoff.study.shape import NAME_PATTERN, StudyFile
+from bakeoff.study.shape import StudyFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 HUB_OR_FOLDER = "^(\\.|/|[A-Za-z0-9][A-Za-z0-9_.-]*/)"
@@ -33,7 +33,7 @@ def attribute_docs(model: type[BaseModel]) -> dict[str, str]:
         Text by attribute, from the section `Attributes:` of the class and of those that it extends.
     """
     docs: dict[str, str] = {}
-    for base in reversed(model.__mro__):
+    for base in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
         _, found, section = (inspect.cleandoc(base.__doc__ or "")).partition("Attributes:\n")
         if found:
             for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {5,}.*)*)", section, re.MULTILINE):
@@ -109,6 +109,13 @@ def _overlay(schema: Schema) -> Schema:
     return overlay | {"description": "An overlay on the whole file: mappings merge, lists replace."}
 
 
+def _check_names(field: Schema) -> None:
+    """A key that is no usable name is marked; pydantic's schema lets such keys hold anything."""
+    for pattern, value in field.pop("patternProperties", {}).items():
+        field["additionalProperties"] = value
+        field["propertyNames"] = {**field.get("propertyNames", {}), "pattern": pattern}
+
+
 def json_schema() -> Schema:
     """The schema of a study file.
 
@@ -124,10 +131,8 @@ def json_schema() -> Schema:
     schema["properties"]["limits"]["default"] = shape.Limits().model_dump(mode="json")
     schema["properties"]["seeds"]["uniqueItems"] = True
     _with_catalog(schema)
-    # a profile or a recipe's other layers may bring what is required, but a study without tasks has none anywhere
-    schema["properties"]["profiles"] |= {
-        "additionalProperties": {"$ref": "#/$defs/overlay"},
-        "propertyNames": {"pattern": NAME_PATTERN},
-    }
+    for field in schema["properties"].values():
+        _check_names(field)
+    schema["properties"]["profiles"]["additionalProperties"] = {"$ref": "#/$defs/overlay"}
     schema["$defs"]["overlay"] = _overlay(schema)
     return {"$schema": DIALECT, "title": "Bakeoff study", **schema}

@@ -15,6 +15,11 @@ from bakeoff.study.quantities import Duration, Says, Size
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 SAYS_NAME = Says("letters, digits, `-`, `_`, `+` and `.`, beginning with a letter or digit, at most 60 characters")
+# a study beyond these would not end; the bounds keep a slip in a matrix from being tried
+MAX_RECIPES = 500
+MAX_TASKS = 100
+MAX_PAIRS = 5_000
+MAX_PROFILES = 20
 LARGEST_SEED = 2**32 - 1
 COMPONENT_SAYS = Says("a name, or a mapping with the key `name` and settings")
 
@@ -262,9 +267,9 @@ class StudyFile(Entry):
 
     bakeoff: Literal[1] = 1
     name: Name | None = None
-    tasks: Annotated[dict[Name, TaskEntry], Field(min_length=1)]
+    tasks: Annotated[dict[Name, TaskEntry], Field(min_length=1, max_length=MAX_TASKS)]
     defaults: RecipeSettings = RecipeSettings()
-    recipes: dict[Name, RecipeEntry] = {}
+    recipes: Annotated[dict[Name, RecipeEntry], Field(max_length=MAX_RECIPES)] = {}
     matrix: MatrixEntry = MatrixEntry()
     baseline: str | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)] = [42, 1337, 2024, 7, 99]
