@@ -73,7 +73,7 @@ def test_failed_trials_stay_in_view(analysis) -> None:
     assert "seed 2024 failed" in bad.flags[0].text
     failed = next(trial for trial in analysis.trials if trial.state is State.FAILED)
     assert failed.reason == "the loss was not finite 25 times in a row"
-    assert failed.again == "bakeoff run study.yaml --run-dir . --only recipe=lr-high,seed=2024"
+    assert failed.again == f"bakeoff run study.yaml --run-dir . --only id={failed.id} --again-failed"
     assert failed.test is None
     assert len(failed.curve_steps) == 120
     assert analysis.counts == {"complete": 8, "failed": 1}

@@ -120,7 +120,7 @@ def test_the_answer_comes_first_and_the_proof_after(page: Page) -> None:
         "training.max_skipped",
         "Trials",
         "the loss was not finite 25 times in a row",
-        "bakeoff run study.yaml --run-dir . --only recipe=lr-high,seed=2024",
+        "bakeoff run study.yaml --run-dir . --only id=goemotions-lr-high-s2024-",
         "Deviations",
         "micro-batches of 16 in place of 32",
         "Do it again",

@@ -1,7 +1,7 @@
 """The Analysis: everything that a report says, as strict data. `analysis.json` is this and nothing else.
 
-No wall-clock time and no path outside the run folder stands in it, so that one run folder gives the same bytes whenever
-and wherever it is analysed.
+Analysing adds no wall-clock time and no path to what the run folder tells, so that one run folder gives the same bytes
+whenever and wherever it is analysed.
 """
 
 from __future__ import annotations

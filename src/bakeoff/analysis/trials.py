@@ -74,8 +74,7 @@ def again_command(record: TrialRecord) -> str:
     Returns:
         A line for a POSIX shell.
     """
-    only = f"recipe={record.spec.recipe.name},seed={record.spec.seed}"
-    return shlex.join(["bakeoff", "run", "study.yaml", "--run-dir", ".", "--only", only])
+    return shlex.join(["bakeoff", "run", "study.yaml", "--run-dir", ".", "--only", f"id={record.spec.id}", "--again-failed"])
 
 
 def flatten(facts: dict[str, Any], prefix: str = "") -> dict[str, str]:
