@@ -71,6 +71,7 @@ def test_a_recipe_with_a_failed_trial_does_not_lead_whatever_its_mean(tmp_path: 
     sentences = words.caveats(analysis, task)
     assert any(sentence.startswith("bce: a higher mean, but over part of the seeds only") for sentence in sentences)
     assert any("seed 42 diverged" in sentence for sentence in sentences)
+    assert sentences[-1] == "Below tfidf, which uses no pretrained model: lr-high."
 
 
 def test_nothing_to_rank(tmp_path: Path) -> None:

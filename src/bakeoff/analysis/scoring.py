@@ -103,7 +103,8 @@ def score_split(measure: Yardstick, outputs: Outputs, rules: Rules) -> SplitScor
     flat = multilabel_scores(gold, outputs.outputs, {f"@{rule}": usable[rule] for rule in usable}, measure.metrics)
     nothing = float("nan")
     scores = {rule: {name: flat.get(f"{name}@{rule}", nothing) for name in measure.metrics} for rule in rules}
-    decided = {rule: decide(sigmoid(outputs.outputs), usable[rule]) for rule in usable} if finite else {}
+    probabilities = sigmoid(outputs.outputs)
+    decided = {rule: decide(probabilities, usable[rule]) for rule in usable} if finite else {}
     ranked = decided.get(measure.rule)
     return SplitScores(
         examples=len(gold),

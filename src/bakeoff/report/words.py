@@ -187,7 +187,12 @@ def caveats(analysis: Analysis, task: TaskAnalysis) -> list[str]:
     if better:
         sentences.append(f"{', '.join(better)}: a higher mean, but over part of the seeds only; a failed trial leaves no rank.")
     for entry in task.standings:
-        sentences += [f"{entry.recipe}: {flag.text}." for flag in entry.flags if flag.kind != "unfinished"]
+        sentences += [
+            f"{entry.recipe}: {flag.text}." for flag in entry.flags if flag.kind not in ("unfinished", "below-simple")
+        ]
+    below = [entry.recipe for entry in task.standings if any(flag.kind == "below-simple" for flag in entry.flags)]
+    if below:
+        sentences.append(f"Below {task.simple}, which uses no pretrained model: {', '.join(below)}.")
     return sentences
 
 
