@@ -66,7 +66,7 @@ class Lines:
                 self._tell_end(event)
 
     def _say(self, text: str) -> None:
-        self.out.print(safe(text))
+        self.out.print(safe(text), soft_wrap=True)  # a command that is broken into lines cannot be copied
 
     def _tell_validation(self) -> None:
         current = self.tracker.current

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bakeoff.records.paths import Home
 
 NAME = "fetch"
+SHORT = "Download the data and models of a study."
 HELP = """Download all datasets and models that a study needs and that are not here yet, each at its pinned revision, verified.
 
 \b

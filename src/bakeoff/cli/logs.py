@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bakeoff.records.specs import TrialSpec
 
 NAME = "logs"
+SHORT = "Print what a trial printed."
 HELP = """Print the console log of a trial's last attempt.
 
 \b
@@ -23,7 +24,9 @@ Examples:
 
 
 def command(
-    first: Annotated[str, typer.Argument(metavar="[RUN]", help="A run folder, or the name of one; the newest without it.")],
+    first: Annotated[
+        str, typer.Argument(metavar="RUN|TRIAL", help="The trial, by its id or a part of it; or a run, and then the trial.")
+    ],
     second: Annotated[str | None, typer.Argument(metavar="TRIAL", help="A trial's id, or a part of it.")] = None,
     attempt: Annotated[int | None, typer.Option("--attempt", min=1, help="Which attempt. [default: the last]")] = None,
     as_json: AsJson = False,

@@ -31,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 for verb in (run, status, report, plan, fetch, runs, logs, schema):
-    app.command(verb.NAME, help=verb.HELP)(verb.command)
+    app.command(verb.NAME, help=verb.HELP, short_help=verb.SHORT)(verb.command)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 

@@ -14,5 +14,5 @@ Overrides = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the same as JSON on standard output.")]
 Run = Annotated[
-    str | None, typer.Argument(metavar="[RUN]", help="A run folder, or the name of one in runs/; the newest without it.")
+    str | None, typer.Argument(metavar="RUN", help="A run folder, or the name of one in runs/; the newest without it.")
 ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bakeoff.records.specs import TrialSpec
 
 NAME = "plan"
+SHORT = "List the trials of a study."
 HELP = """List the trials that a study expands to, in the order in which they run. Nothing is run.
 
 \b

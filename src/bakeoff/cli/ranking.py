@@ -64,7 +64,8 @@ def print_ranking(analysis: Analysis) -> None:
             }
             for row, standing in zip(ranking_rows(task), task.standings, strict=True)
         ]
-        out.print(make_table(COLUMNS, rows, f"{task.name}: {metric(task)}, on {task.split}"))
-        out.print(safe(headline(task)))
+        out.print(safe(f"{task.name}: {metric(task)}, on {task.split}"))
+        out.print(make_table(COLUMNS, rows))
+        out.print(safe(headline(task)), soft_wrap=True)
         for sentence in caveats(analysis, task):
-            out.print(safe(f"  {sentence}"))
+            out.print(safe(f"  {sentence}"), soft_wrap=True)

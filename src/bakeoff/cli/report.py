@@ -5,6 +5,7 @@ from __future__ import annotations
 from bakeoff.cli.options import AsJson, Run
 
 NAME = "report"
+SHORT = "Print the ranking of a run, write its report."
 HELP = """Analyse a run (anew if it has changed since), print its ranking, and write report.html into its folder.
 
 Test scores are opened only when every trial has ended; each opening is recorded in looks.jsonl. With --json the whole

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bakeoff.running.runner import RunSummary
 
 NAME = "run"
+SHORT = "Carry out a study, or go on with it."
 HELP = """Carry out a study, or go on with it: the same command again runs only what is not complete.
 
 \b

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bakeoff.records.paths import RunFolder
 
 NAME = "runs"
+SHORT = "List the runs near here."
 HELP = """List the run folders in runs/ and beside it, the newest first.
 
 \b

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 NAME = "schema"
+SHORT = "Print a JSON schema of the study file."
 HELP = """Print a JSON schema of the study file, with which editors complete names and mark slips.
 
 \b

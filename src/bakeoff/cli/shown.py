@@ -88,13 +88,12 @@ def _without_paths(value: Any) -> Any:
     return value
 
 
-def make_table(columns: Mapping[str, str], rows: Sequence[Row], title: str = "") -> Table:
+def make_table(columns: Mapping[str, str], rows: Sequence[Row]) -> Table:
     """A table of rows.
 
     Args:
         columns: heading by key of a row; a heading that begins with `>` is set to the right.
         rows: the rows; a key that is missing is an empty cell.
-        title: a line above, or empty.
 
     Returns:
         The table.
@@ -103,7 +102,7 @@ def make_table(columns: Mapping[str, str], rows: Sequence[Row], title: str = "")
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE, title=Text(safe(title)) if title else None, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE, pad_edge=False)
     for heading in columns.values():
         table.add_column(heading.lstrip(">"), justify="right" if heading.startswith(">") else "left", overflow="fold")
     for row in rows:
@@ -122,8 +121,11 @@ def show(columns: Mapping[str, str], rows: Sequence[Row], *, as_json: bool, titl
     """
     if as_json:
         write_json(list(rows))
-    else:
-        console().print(make_table(columns, rows, title))
+        return
+    if title:
+        write(safe(title))
+    if rows:
+        console().print(make_table(columns, rows))
 
 
 def cell(value: Any) -> str:

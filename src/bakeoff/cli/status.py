@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bakeoff.running.standing import Standing
 
 NAME = "status"
+SHORT = "How every trial of a run stands."
 HELP = """How every trial of a run stands: state, progress, validation score, time left.
 
 \b
