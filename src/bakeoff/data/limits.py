@@ -77,6 +77,7 @@ def _with_every_label(applies: NDArray[np.bool_], taken: NDArray[np.int64], ties
     taken = taken.copy()
     held = applies[taken].sum(axis=0)
     totals = applies.sum(axis=0)
+    expected = totals * (len(taken) / len(applies))
     lost = np.flatnonzero((held == 0) & (totals > 0))
     for label in lost[np.argsort(totals[lost], kind="stable")]:
         if held[label]:  # an exchange for another label brought it
@@ -86,9 +87,9 @@ def _with_every_label(applies: NDArray[np.bool_], taken: NDArray[np.int64], ties
             break
         candidates = np.flatnonzero(applies[:, label])
         new = candidates[np.argmin(ties[candidates])]
-        # the row with the most common labels is missed least
-        cost = (applies[taken[spare]] / np.maximum(held, 1)).sum(axis=1)
-        place = spare[np.argmin(cost)]
+        # the row is given up whose labels are the most above their shares
+        surplus = (held - expected) / np.sqrt(np.maximum(expected, 1))
+        place = spare[np.argmax((applies[taken[spare]] * surplus).sum(axis=1))]
         held += applies[new].astype(held.dtype) - applies[taken[place]].astype(held.dtype)
         taken[place] = new
     return taken

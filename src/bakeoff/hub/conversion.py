@@ -33,6 +33,7 @@ def convert_weights(source: Path, pickles: tuple[str, ...], target: Path, conver
     account = []
     for pickle in pickles:
         result = target / _result_name(pickle)
+        result.unlink(missing_ok=True)  # of a conversion that was cut
         convert(source / pickle, result)
         if not result.is_file():
             raise ModelError("the conversion left no file", str(source / pickle), "see the console of the conversion")

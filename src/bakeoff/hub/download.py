@@ -192,6 +192,8 @@ def staging(target: Path) -> Iterator[Path]:
     with exclusive(target.with_name(f".{target.name}.lock")):
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def fetch_files(repository: Repository, paths: list[str], target: Path, progress: Progress | None = None) -> Path:
@@ -213,6 +215,8 @@ def fetch_files(repository: Repository, paths: list[str], target: Path, progress
         return target
     try:
         with staging(target) as folder:
+            if _stands(target, paths):  # another program has fetched it while this one waited
+                return target
             listing = list_files(repository)
             files = [announce(repository, listing, path) for path in paths]
             for file in files:
@@ -332,7 +336,7 @@ def _receive_once(address: str, file: RemoteFile, partial: Path, progress: Progr
     with stream(address, start) as response, partial.open("ab") as sink:
         if start and not _continues(response, start):
             sink.truncate(0)  # the server sends the whole file again
-        for block in response.iter_bytes(CHUNK):
+        for block in response.iter_bytes():  # as they arrive: blocks of a fixed size would lose what is in the last one
             sink.write(block)
             if sink.tell() > file.size:
                 break  # more than was announced: the hash will say that it is another file

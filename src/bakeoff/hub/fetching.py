@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def _fetch(home: Home, wanted: Wanted, convert: Convert | None, progress: Progre
     _check_listing(repository, files, convert)
     target = repository_folder(home, wanted.repository) / listing.commit
     with staging(target) as folder:
+        if _is_here(home, wanted.name, listing.commit):  # another program has fetched it while this one waited
+            _record_ref(home, wanted, listing)
+            return
         for path in (*files.readable, *files.pickles):
             fetch_file(repository, listing.commit, announce(repository, listing, path), folder, progress)
         converted = convert_weights(folder, files.pickles, folder, convert) if files.pickles and convert else []
@@ -84,6 +88,14 @@ def _fetch(home: Home, wanted: Wanted, convert: Convert | None, progress: Progre
             (folder / pickle).unlink()
         _finish(wanted, listing.commit, folder, target, converted)
     _record_ref(home, wanted, listing)
+
+
+def _is_here(home: Home, name: str, revision: str) -> bool:
+    try:
+        locate_model(home, name, revision, verify=True)
+    except ModelError:
+        return False
+    return True
 
 
 def _record_ref(home: Home, wanted: Wanted, listing: Listing) -> None:
@@ -111,13 +123,13 @@ def _refuse_pickles(where: str, name: str) -> ModelError:
     return ModelError(
         "the model has only pickled weights, which can run code when they are loaded",
         where,
-        f"bakeoff model fetch {name} turns them into safetensors once, in a process without network",
+        f"bakeoff model fetch {shlex.quote(name)} turns them into safetensors once, in a process without network",
     )
 
 
 def _convert_folder(home: Home, wanted: Wanted, source: Path, convert: Convert | None) -> None:
     if convert is None:
-        raise _refuse_pickles(str(source), f"'{source}'")
+        raise _refuse_pickles(str(source), str(source))
     files = folder_files(source)
     target = converted_place(home, source, files)
     with staging(target) as folder:

