@@ -137,7 +137,8 @@ class Backbone(nn.Module):
         positions = packing.positions
         if self.family in POSITIONS_AFTER_PADDING:
             positions = positions + int(self.model.config.pad_token_id) + 1
-        ids = batch.tokens.to(device)[None]
+        # filling tokens are padding tokens: no gradient reaches their row of the token table
+        ids = nn.functional.pad(batch.tokens, (0, packing.filling), value=self.model.config.pad_token_id or 0).to(device)[None]
         hidden = self.model(input_ids=ids, position_ids=positions[None], packing=packing).last_hidden_state[0]
         return pool_packed(hidden, packing.starts, packing.lengths, packing.rows, self.pooling)
 

@@ -8,6 +8,7 @@ result of each row is the same as in a padded batch, up to the rounding of float
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 MAX_GROUPS = 4
+CUTS = 8
+"""Places where a batch may be cut; on a multiple of 4 rows."""
 GROUP_OVERHEAD = 4_000
 """Cost of one more group, in padded attention cells (rows · length²): below this a group is not worth its launches."""
+TOKEN_STEP, LENGTH_STEP = 64, 8
+"""Packed rows and padded groups are rounded up to these: oneDNN compiles a kernel for each new shape, which costs a bf16
+step on a CPU a third of its time, and with rounded shapes it soon has them all."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Group:
     Attributes:
         tokens: half-open range of the group's tokens in the packed row.
         rows: number of rows n.
-        length: the longest row, l.
+        length: the longest row, rounded up, l.
         slots: where each token stands in the padded `[n · l]`, [t] int64; None if no row is padded.
         bias: 0 for a real key and -inf for a padded one, [n, 1, 1, l] float32; None if no row is padded.
     """
@@ -48,8 +54,9 @@ class Packing:
         groups: the groups, in the order of the packed row.
         starts: first token of each row, [B] int64.
         lengths: tokens of each row, [B] int64.
-        rows: row of each token, [T] int64.
+        rows: row of each token, [T] int64; -1 for filling.
         positions: position of each token in its row, [T] int64.
+        filling: tokens behind the last row that only round the total up; they attend to nothing and nothing reads them.
     """
 
     groups: tuple[Group, ...]
@@ -57,10 +64,11 @@ class Packing:
     lengths: Tensor
     rows: Tensor
     positions: Tensor
+    filling: int
 
 
 def cut_groups(lengths: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Cut ascending lengths into at most four groups so that the padded cells are fewest.
+    """Cut ascending lengths into at most four groups so that the padded cells are few.
 
     Args:
         lengths: tokens a row, ascending, [B].
@@ -68,26 +76,35 @@ def cut_groups(lengths: NDArray[np.int64]) -> list[tuple[int, int]]:
     Returns:
         Half-open ranges of rows.
     """
-    cells = lengths.astype(np.int64) ** 2
-    best: list[tuple[int, tuple[int, ...]]] = [(int(cells[end - 1]) * end, ()) for end in range(1, len(lengths) + 1)]
-    cheapest, cuts = best[-1]
+    stride = 4 * max(1, math.ceil(len(lengths) / (4 * CUTS)))
+    ends = [*range(stride, len(lengths), stride), len(lengths)]
+    cells = [int(lengths[end - 1]) ** 2 for end in ends]
+    # plans[i]: cheapest way to cover the rows before ends[i], as (cost, cuts)
+    plans = [(cell * end, (end,)) for cell, end in zip(cells, ends, strict=True)]
     for _ in range(MAX_GROUPS - 1):
-        # best[i] with one more cut: the last group holds rows j … i
-        ahead = []
-        for end in range(1, len(lengths) + 1):
-            options = [(best[j - 1][0] + int(cells[end - 1]) * (end - j) + GROUP_OVERHEAD, j) for j in range(1, end)]
-            cost, cut = min(options, default=(best[end - 1][0], 0))
-            ahead.append((cost, (*best[cut - 1][1], cut)) if cut and cost < best[end - 1][0] else best[end - 1])
-        best = ahead
-        if best[-1][0] >= cheapest:
-            break
-        cheapest, cuts = best[-1]
-    edges = [0, *cuts, len(lengths)]
-    return list(itertools.pairwise(edges))
+        plans = [min([plans[i], *_extended(plans, ends, cells, i)]) for i in range(len(ends))]
+    cuts = (0, *plans[-1][1])
+    return list(itertools.pairwise(cuts))
+
+
+def _extended(
+    plans: list[tuple[int, tuple[int, ...]]], ends: list[int], cells: list[int], last: int
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Plans for the rows before `ends[last]` with one more group."""
+    return [
+        (plans[j][0] + cells[last] * (ends[last] - ends[j]) + GROUP_OVERHEAD, (*plans[j][1], ends[last]))
+        for j in range(last)
+        if len(plans[j][1]) < MAX_GROUPS
+    ]
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step
 
 
 def _group(lengths: NDArray[np.int64], first_token: int, device: torch.device) -> Group:
-    rows, longest, tokens = len(lengths), int(lengths.max()), int(lengths.sum())
+    rows, tokens = len(lengths), int(lengths.sum())
+    longest = _round_up(int(lengths[-1]), LENGTH_STEP)
     reach = (first_token, first_token + tokens)
     if tokens == rows * longest:
         return Group(reach, rows, longest, None, None)
@@ -114,8 +131,11 @@ def pack(lengths: Sequence[int] | NDArray[np.int64], device: torch.device) -> Pa
     if len(sizes) == 0 or sizes[0] < 1 or np.any(np.diff(sizes) < 0):
         raise ValueError("lengths must be positive and ascending")
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    filling = _round_up(int(sizes.sum()), TOKEN_STEP) - int(sizes.sum())
     rows = np.repeat(np.arange(len(sizes)), sizes)
-    positions = np.arange(int(sizes.sum())) - starts[rows]
+    positions = np.arange(len(rows)) - starts[rows]
+    rows = np.concatenate((rows, np.full(filling, -1)))
+    positions = np.concatenate((positions, np.zeros(filling, dtype=np.int64)))
     groups = tuple(_group(sizes[a:b], int(starts[a]), device) for a, b in cut_groups(sizes))
     arrays = (torch.from_numpy(array).to(device) for array in (starts, sizes, rows, positions))
-    return Packing(groups, *arrays)
+    return Packing(groups, *arrays, filling)

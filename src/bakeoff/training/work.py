@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.data.limits import sample_rows
-from bakeoff.data.store import Dataset
+from bakeoff.data.dataset import Dataset
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outputs, Result, file_entry
 from bakeoff.records.specs import TrialSpec
@@ -95,7 +95,7 @@ class Work:
             trial=self.trial.id,
             definition=self.trial.definition_hash,
             validation=scores,
-            training=facts,
+            training={"labels": list(self.dataset.labels), "train_examples": len(self.rows("train")), **facts},
             manifest=manifest,
         )
         result.write(product / "result.json")
