@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from study_files import COMMIT, TASKS, FaultsOf, Load
 
+from bakeoff.catalog import registry
+from bakeoff.catalog.cards import DatasetCard, TaskCard
 from bakeoff.errors import StudyError
 from bakeoff.study.loading import find_study
 
@@ -21,7 +23,7 @@ tasks:
   other: {dataset: demo, kind: multilabl, train_limit: 0}
   third: {metric: f1_macro}
 defaults:
-  trainin: {epochs: 1}
+  trainingg: {epochs: 1}
   training: {schedule: cosin}
 recipes:
   a: {loss: bcee}
@@ -47,7 +49,7 @@ EXPECTED = {
     (8, "tasks.other.kind"): ("no kind of task", "multilabel"),
     (8, "tasks.other.train_limit"): ("out of range", ""),
     (9, "tasks.third.dataset"): ("missing", ""),
-    (11, "defaults.trainin"): ("unknown key", "training"),
+    (11, "defaults.trainingg"): ("unknown key", "training"),
     (12, "defaults.training.schedule"): ("no such choice", "cosine"),
     (14, "recipes.a.loss"): ("no loss", "bce"),
     (15, "recipes.a"): ("twice", ""),
@@ -165,6 +167,11 @@ CASES = {
     ),
     "profile no mapping": (TASKS + "recipes: {a: {}}\nprofiles: {p: 1}\n", "profiles.p", "overlay"),
     "profile name": (TASKS + "recipes: {a: {}}\nprofiles: {'a b': {}}\n", "profiles.a b", "not a usable name"),
+    "neither of a union": (
+        TASKS + "recipes: {a: {training: {micro_batch_size: half}}}\n",
+        "recipes.a.training.micro_batch_size",
+        "wrong type",
+    ),
     "nullable bounds": (TASKS + "recipes: {a: {training: {dropout: 1}}}\n", "recipes.a.training.dropout", "out of range"),
 }
 
@@ -198,6 +205,19 @@ def test_a_loss_must_fit_the_kind_of_task(faults_of: FaultsOf, more_cards: None)
     (fault,) = faults_of(TASKS + "recipes: {a: {loss: spanloss}}\n")
     assert "spanloss is not for multilabel tasks" in fault.problem
     assert "bce" in fault.allowed
+
+
+def test_a_default_that_does_not_fit_is_a_fault_of_the_recipe(
+    faults_of: FaultsOf, more_cards: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = TaskCard(name="spans", summary="for tests", metrics=("f1_micro",))
+    texts = DatasetCard(name="texts", summary="for tests", task="spans")
+    for card in (spans, texts):
+        monkeypatch.setitem(registry.cards(card.kind), card.name, card)
+    faults = faults_of("tasks: {t: {dataset: texts}}\nrecipes:\n  a: {}\n  b: {loss: bce}\n")
+    assert [(fault.line, fault.key) for fault in faults] == [(3, "recipes.a"), (4, "recipes.b"), (4, "recipes.b.loss")]
+    assert "the method full is not for spans tasks such as t" in faults[0].problem
+    assert faults[2].allowed == "spanloss"
 
 
 def test_a_fault_of_the_defaults_is_reported_once_for_all_recipes(faults_of: FaultsOf) -> None:

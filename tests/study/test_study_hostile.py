@@ -26,7 +26,7 @@ HOSTILE = {
     "a list": (b"\n- 1\n", 2, "mapping"),
     "a scalar": (b"study\n", 1, "mapping"),
     "binary": (b"\x89PNG\r\n\x1a\n\x00\x00", 1, "UTF-8"),
-    "latin-1": (b"name: x\ntasks: caf\xe9\n", 2, "UTF-8"),
+    "latin-1": (b"name: x\ntasks: th\xe9\n", 2, "UTF-8"),
     "UTF-16": ("name: x".encode("utf-16"), 1, "UTF-16"),
     "NUL": (b"name: x\ntasks: a\x00b\n", 2, "U+0000"),
     "escaped NUL": (b'name: "a\\0b"\n', 1, "character"),

@@ -275,8 +275,8 @@ SHIPPED = [find_study("demo"), *sorted((Path(__file__).parents[2] / "studies").g
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_studies_can_be_planned(path: Path) -> None:
     plan = planned(load_study(path))
-    assert plan.baseline
-    assert {trial.recipe.name for trial in plan.trials} >= {"bce", "tfidf"}
+    # a ranking without the baseline of word counts says little
+    assert {plan.baseline, "tfidf"} <= {trial.recipe.name for trial in plan.trials}
 
 
 def test_the_quick_profile_of_the_shipped_study() -> None:

@@ -73,6 +73,12 @@ def test_set_holds_against_recipe_and_on(load: Load) -> None:
     assert (epochs(study, "both", "one"), epochs(study, "both", "two")) == (2, 4)
 
 
+def test_a_component_that_set_names_holds_against_on(load: Load, more_cards: None) -> None:
+    text = TASKS + "recipes: {a: {on: {demo: {loss: {name: pairloss, gamma: 1}}}}}\n"
+    losses = [load(text, overrides=chosen).recipes["a"].for_task("demo").loss for chosen in ([], ["recipes.a.loss=bce"])]
+    assert [loss.name for loss in losses if loss] == ["pairloss", "bce"]
+
+
 def test_set_of_a_default_reaches_those_that_do_not_say_otherwise(load: Load) -> None:
     study = load(LAYERS, overrides=["defaults.training.epochs=2"])
     assert (epochs(study, "plain"), epochs(study, "own"), epochs(study, "both", "two")) == (2, 7, 9)
@@ -103,7 +109,7 @@ def test_a_profile_can_mend_and_can_break(load: Load, faults_of: FaultsOf) -> No
     for chosen in (None, "good", "bad"):
         (fault,) = faults_of(text, chosen)
         assert (fault.line, fault.key) == (7, "profiles.bad.baseline")
-    mended = TASKS + "recipes: {a: {}}\nbaseline: b\nprofiles: {good: {baseline: a}}\n"
+    mended = TASKS + "recipes: {a: {}}\nbaseline: b\nprofiles:\n  good: {baseline: a}\n  other: {seeds: [1]}\n"
     assert load(mended, "good").baseline == "a"
 
 

@@ -99,7 +99,7 @@ FITTING = [
     "sweep: {recipes: [a], space: {training.learning_rate: {log_uniform: [1e-5, 1e-3]}}, proposals: 3}",
 ]
 WRONG = {
-    "unknown key": "basline: a",
+    "unknown key": "baselin: a",
     "wrong type": "data_seed: x",
     "range": "data_seed: -1",
     "unknown loss": "defaults: {loss: bcee}",

@@ -62,8 +62,7 @@ def merge(low: Node | None, high: Node | None, path: tuple[str, ...] = (), set_w
     if low.is_mapping and high.is_mapping:
         names = dict.fromkeys((*low.entries, *high.entries))
         merged = {name: merge(low.at(name), high.at(name), (*path, name), set_wins) for name in names}
-        place = low if low.line or not high.line else high
-        return place.holding({name: node for name, node in merged.items() if node is not None})
+        return low.holding({name: node for name, node in merged.items() if node is not None})
     return low if low_holds else high
 
 
