@@ -90,8 +90,20 @@ def _read_rows(path: Path, content: bytes, faults: Faults) -> tuple[list[Row], i
         if not fields[2]:
             faults.add(path, number, "the comment id is empty; expected a word")
         elif labels is not None:
-            rows.append(Row(fields[2], fields[0], labels))
+            rows.append(Row(fields[2], _unquote(fields[0]), labels))
     return rows, blank
+
+
+def _unquote(field: str) -> str:
+    """The published files quote a text that holds a quotation mark, as CSV does, and double the marks in it.
+
+    Quoting is undone a field at a time: a CSV reader would join lines wherever a mark is not closed.
+    """
+    inner = field[1:-1]
+    closed = len(field) >= 2 and field[0] == field[-1] == '"'
+    if closed and '"' not in inner.replace('""', ""):
+        return inner.replace('""', '"')
+    return field
 
 
 def _read_labels(path: Path, number: int, field: str, faults: Faults) -> tuple[int, ...] | None:
