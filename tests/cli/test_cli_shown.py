@@ -75,9 +75,9 @@ def test_the_live_display_shows_the_trial_that_runs() -> None:
             live(event)
         bars.refresh()
         study, one = bars.tasks
-        assert (study.description, study.completed, study.total) == ("trial 2 of 4", 1, 4)
+        assert (study.description, study.completed, study.total) == ("trial 2 of 4", 1.5, 4)
         assert study.fields["facts"] == "about 1 min 8 s left"
-        assert (one.description, one.completed, one.total) == ("asl seed 1", 10, 20)
+        assert (one.description, one.completed, one.total) == ("asl seed 1", 10, 20.4)
         assert one.fields["facts"] == "step 10/20, 40 examples/s, f1_macro 0.2500"
     assert "[1/4] [red]bce seed 1: validation f1_macro 0.5000" in out.getvalue()
 

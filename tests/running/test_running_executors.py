@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from bakeoff.errors import JobError
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outcome, State
 from bakeoff.records.specs import JobSpec
+from bakeoff.running import console
 from bakeoff.running.console import CAP_BYTES
 from bakeoff.running.executors import Ended, Executor, Handle, InlineExecutor
 from bakeoff.running.interrupts import Interrupted
@@ -93,6 +95,18 @@ def test_noise_is_capped_and_its_end_kept(executor: Executor, start: Callable[[s
     assert b"bytes left out here" in log
 
 
+def test_without_proc_a_named_pipe_does_the_same(
+    start: Callable[[str], Handle], executor: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "DESCRIPTORS", tmp_path / "no proc")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    handle = start("ok")
+    assert len(list(tmp_path.glob("bakeoff-*/console"))) == 1
+    wait(executor)
+    assert handle.folder.console.read_text() == "doing ok\n"
+    assert list(tmp_path.glob("bakeoff-*")) == []
+
+
 def test_close_ends_what_runs(executor: Executor, start: Callable[[str], Handle]) -> None:
     handle = start("hang")
     executor.close()
@@ -105,7 +119,7 @@ def test_descriptors_and_threads_stay_flat(executor: Executor, start: Callable[.
     for number in range(4):
         start("ok", number)
         wait(executor)
-        counts.append((me.num_fds(), me.num_threads()))
+        counts.append((me.num_fds(), threading.active_count()))
     assert counts[1] == counts[3]
 
 

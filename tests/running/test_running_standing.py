@@ -79,6 +79,7 @@ def test_estimates_come_from_like_trials_first(make_order: MakeOrder) -> None:
     trials = make_order("a", "b").plan.trials
     estimate = Estimate()
     assert estimate.left(trials) is None
+    assert estimate.left(trials, current=1.0, guess=7.0) == 15.0
     estimate.learn(trials[0], 10.0)
     assert estimate.left(trials) == 20.0
     estimate.learn(trials[1], 30.0)

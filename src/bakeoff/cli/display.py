@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
+END_SHARE = 0.02
+
 
 class Lines:
     """Tells a run line by line: a line for the start, each validation and the end of a trial.
@@ -84,7 +86,8 @@ class Lines:
             self._say(f"[{event.number}/{event.total}] {name}: {found} in {duration(event.seconds)}{rest}")
         else:
             self._say(f"[{event.number}/{event.total}] {name}: {event.state} after {duration(event.seconds)}: {event.reason}")
-            self._say(f"        to run just this one again: {event.again}")
+            if event.state.ended:
+                self._say(f"        to run just this one again: {event.again}")
 
     def _tell_first_score(self) -> None:
         assert self.tracker.first_score is not None
@@ -156,12 +159,15 @@ class Live(Lines):
         left = tracker.left_seconds
         facts = f"about {duration(left)} left" if left else ""
         words = f"trial {min(tracker.done + 1, len(tracker.todo))} of {len(tracker.todo)}" if tracker.todo else "study"
-        self._bars.update(self._all, description=words, total=len(tracker.todo) or None, completed=tracker.done, facts=facts)
+        done = tracker.done + (current.step / current.steps if current is not None and current.steps else 0.0)
+        self._bars.update(self._all, description=words, total=len(tracker.todo) or None, completed=done, facts=facts)
         if current is not None and current.steps:
             parts = [f"step {current.step}/{current.steps}"]
             parts += [f"{current.rate:.0f} examples/s"] if current.rate else []
             parts += [f"{current.trial.task.metric} {score(current.score)}"] if current.score is not None else []
-            self._bars.update(self._one, total=current.steps, completed=current.step, facts=", ".join(parts))
+            # the last step is not the end: outputs are still to be computed, and the clock is to go on
+            total = current.steps * (1 + END_SHARE)
+            self._bars.update(self._one, total=total, completed=current.step, facts=", ".join(parts))
 
 
 @contextmanager

@@ -135,8 +135,11 @@ class Tracker:
         """What is left of this run, in seconds; None while unknown."""
         running = self.current.trial.id if self.current else ""
         rest = [trial for trial in self.todo if trial.id not in self.ended and trial.id != running]
-        current = 0.0 if self.current is None else self.current.left_seconds
-        if current is None and self.current is not None:
+        if self.current is None:
+            return self.estimate.left(rest, 0.0)
+        current, elapsed = self.current.left_seconds, time.monotonic() - self.current.began
+        if current is None:
             expected = self.estimate.of(self.current.trial)
-            current = None if expected is None else max(0.0, expected - (time.monotonic() - self.current.began))
-        return None if current is None else self.estimate.left(rest, current)
+            return None if expected is None else self.estimate.left(rest, max(0.0, expected - elapsed))
+        # before any trial has ended, the others are taken to be like this one
+        return self.estimate.left(rest, current, guess=elapsed + current)

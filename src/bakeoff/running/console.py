@@ -15,27 +15,40 @@ CAP_BYTES = 10_000_000
 TAIL_BYTES = 1_000_000
 LAST_LINES = 20
 LONGEST_LINE = 400
+DESCRIPTORS = Path("/proc/self/fd")
 LAST_READS = 64  # of 64 KiB, after the child's end: a stray process that prints for ever must not hold the runner
 
 
 class ConsolePipe:
-    """A named pipe that a child writes to, and a thread that keeps the head and the tail of what comes.
+    """A pipe that a child opens by its path, and a thread that keeps the head and the tail of what comes.
 
-    The pipe stands in a temporary folder of its own, because tools that walk a run folder would hang on it.
+    Where the system has `/proc`, the path is that of our descriptor, so that a killed runner leaves nothing behind; elsewhere
+    it is a named pipe in a temporary folder of its own (tools that walk a run folder would hang on it there).
 
     Args:
         log: where the log is kept; at most 10 MB: the first 9, and the last one.
         echo: whether everything is also printed on standard error, for debugging.
+
+    Attributes:
+        log: where the log is kept.
+        path: what the child opens and writes to.
     """
 
     def __init__(self, log: Path, echo: bool = False) -> None:
         self.log = log
         self._echo = echo
-        self._folder = tempfile.mkdtemp(prefix="bakeoff-")
-        self.path = Path(self._folder) / "console"
-        os.mkfifo(self.path, 0o600)
-        # opened for writing too, so that reading never meets an end before the child has opened its side
-        self._pipe = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._folder = ""
+        # we hold the side for writing too, so that reading never meets an end before the child has opened it
+        if DESCRIPTORS.is_dir():
+            self._pipe, self._sink = os.pipe()
+            self.path = Path(f"/proc/{os.getpid()}/fd/{self._sink}")
+        else:
+            self._folder = tempfile.mkdtemp(prefix="bakeoff-")
+            self.path = Path(self._folder) / "console"
+            os.mkfifo(self.path, 0o600)
+            self._pipe = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
+            self._sink = os.open(self.path, os.O_WRONLY)
+        os.set_blocking(self._pipe, False)
         self._done, self._wake = os.pipe()
         self._reads_left = LAST_READS
         self._thread = threading.Thread(target=self._copy, name="console", daemon=True)
@@ -45,9 +58,10 @@ class ConsolePipe:
         """Take what the child still left in the pipe, and end the log. Call it after the child has ended."""
         os.write(self._wake, b".")
         self._thread.join()
-        for descriptor in (self._pipe, self._done, self._wake):
+        for descriptor in (self._pipe, self._sink, self._done, self._wake):
             os.close(descriptor)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder:
+            shutil.rmtree(self._folder)
 
     def _copy(self) -> None:
         kept, tail, tail_bytes, left_out = 0, deque[bytes](), 0, 0

@@ -24,29 +24,31 @@ class Estimate:
         """
         self._seen[_group(trial)].append(seconds)
 
-    def of(self, trial: TrialSpec) -> float | None:
+    def of(self, trial: TrialSpec, guess: float | None = None) -> float | None:
         """What a trial will take.
 
         Args:
             trial: the trial.
+            guess: what to say before anything was seen.
 
         Returns:
-            Seconds: the mean of its recipe on its task; else of everything seen; None before anything was seen.
+            Seconds: the mean of its recipe on its task; else of everything seen; else the guess.
         """
         seen = self._seen.get(_group(trial)) or [seconds for group in self._seen.values() for seconds in group]
-        return sum(seen) / len(seen) if seen else None
+        return sum(seen) / len(seen) if seen else guess
 
-    def left(self, trials: list[TrialSpec], current: float | None = None) -> float | None:
+    def left(self, trials: list[TrialSpec], current: float | None = None, guess: float | None = None) -> float | None:
         """What is left.
 
         Args:
             trials: those that are not begun.
             current: what is left of the one that runs; None if unknown.
+            guess: what one takes, before anything was seen.
 
         Returns:
             Seconds; None before anything is known.
         """
-        each = [self.of(trial) for trial in trials]
+        each = [self.of(trial, guess) for trial in trials]
         known = [seconds for seconds in each if seconds is not None]
         if len(known) < len(each):
             return None

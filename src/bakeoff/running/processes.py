@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 from bakeoff.errors import JobError
+
+DEATH_SECONDS = 5.0
 
 
 def descendants(pid: int) -> list[int]:
@@ -26,28 +29,75 @@ def descendants(pid: int) -> list[int]:
         return []
 
 
-def signal_session(pid: int, number: int) -> None:
+def group_members(leader: int) -> list[int]:
+    """Processes of a group.
+
+    Args:
+        leader: its id.
+
+    Returns:
+        Their ids.
+    """
+    import psutil
+
+    found = []
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(pid) == leader:
+                found.append(pid)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process can still do anything.
+
+    Args:
+        pid: the process.
+
+    Returns:
+        False if it is gone, or has ended and was not yet waited for.
+    """
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def signal_session(pid: int, number: int) -> bool:
     """Send a signal to a session leader and its group.
 
     Args:
         pid: the leader; it may have ended already while its group lives on.
         number: the signal.
+
+    Returns:
+        Whether there was anyone to send it to.
     """
-    with suppress(ProcessLookupError, PermissionError):
+    try:
         os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def kill_tree(pid: int) -> None:
-    """SIGKILL for a session leader, its group, and descendants that left the group.
+    """SIGKILL for a session leader, its group, and descendants that left the group; returns when they are dead.
 
     Args:
         pid: the leader.
     """
-    strays = descendants(pid)
-    signal_session(pid, signal.SIGKILL)
-    for stray in strays:
+    killed = descendants(pid)
+    if signal_session(pid, signal.SIGKILL):
+        killed += group_members(pid)
+    for stray in killed:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(stray, signal.SIGKILL)
+    # SIGKILL is only asked for here; a process that the kernel holds (a dead network disk) must not hold us as well
+    deadline = time.monotonic() + DEATH_SECONDS
+    while any(is_alive(process) for process in killed) and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def describe_exit(status: int | None) -> str:
