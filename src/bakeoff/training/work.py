@@ -89,8 +89,8 @@ class Work:
         for split, logits in (("validation", validation), ("test", test)):
             rows = self.rows(split)
             Outputs(self.dataset.ids(split, rows), logits, self.gold(split)).write(product / f"{split}.npz")
-        files = sorted(path for path in product.rglob("*") if path.is_file() and path.name != "result.json")
-        manifest = {str(path.relative_to(product)): file_entry(path) for path in files}
+        # model/ stays outside: whether it is kept may change after completion; `weights_sha256` names its content
+        manifest = {name: file_entry(product / name) for name in ("test.npz", "validation.npz")}
         result = Result(
             trial=self.trial.id,
             definition=self.trial.definition_hash,
