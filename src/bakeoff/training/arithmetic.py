@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -25,10 +26,12 @@ def settle(threads: int, deterministic: bool) -> None:
         threads: CPU threads.
         deterministic: whether only deterministic kernels may run.
     """
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # dead units fill a CPU with denormal numbers, at half the speed
     torch.use_deterministic_algorithms(deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def make_accelerator(spec: TrainingSpec, family: str) -> Any:

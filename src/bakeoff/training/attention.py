@@ -117,8 +117,8 @@ def packed_attention(
     parts = []
     for group in packing.groups:
         first, last = group.tokens
-        rows = (_to_rows(part[first:last], group) for part in flat)
-        parts.append(_to_tokens(_attend(*rows, group.bias, factor, dropout), group))
+        queries, keys, values = (_to_rows(part[first:last], group) for part in flat)
+        parts.append(_to_tokens(_attend(queries, keys, values, group.bias, factor, dropout), group))
     if packing.filling:
         parts.append(parts[0].new_zeros((packing.filling, *parts[0].shape[1:])))
     return torch.cat(parts).unsqueeze(0), None

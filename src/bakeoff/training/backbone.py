@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from bakeoff.errors import ModelError
@@ -24,6 +25,26 @@ POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta")
 """Families whose first position is the padding id + 1."""
 
 
+def load_config(folder: Path) -> Any:
+    """Read a model's configuration.
+
+    Args:
+        folder: holds config.json.
+
+    Returns:
+        A `PreTrainedConfig`.
+
+    Raises:
+        ModelError: if it is missing or names an architecture that transformers does not know.
+    """
+    try:
+        return transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"config.json cannot be used: {error}", str(folder), "bakeoff model show NAME checks the model's files"
+        ) from error
+
+
 def load_pretrained(folder: Path, packed: bool) -> Any:
     """Load a bare encoder or decoder in float32, without its pooler.
 
@@ -35,12 +56,12 @@ def load_pretrained(folder: Path, packed: bool) -> Any:
         A `PreTrainedModel`.
 
     Raises:
-        ModelError: if weights are missing, or the folder holds no safetensors.
+        ModelError: if weights are missing or torn, do not fit the configuration, or are no safetensors.
     """
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    config = load_config(folder)
     try:
-        config = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         kind = transformers.AutoModel._model_mapping[type(config)]
         extra = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind.__init__).parameters else {}
         model, report = kind.from_pretrained(
@@ -53,7 +74,8 @@ def load_pretrained(folder: Path, packed: bool) -> Any:
             output_loading_info=True,
             **extra,
         )
-    except (OSError, ValueError, KeyError) as error:
+    # RuntimeError: weights of other shapes than the configuration says
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"the model cannot be loaded: {error}", str(folder), "bakeoff model show NAME checks its files"
         ) from error
@@ -68,6 +90,12 @@ def load_pretrained(folder: Path, packed: bool) -> Any:
 class Backbone(nn.Module):
     """A pretrained model with pooling.
 
+    Args:
+        folder: holds config.json and safetensors.
+        pooling: how token vectors become one.
+        packed: whether it runs without padding; None means if its family can.
+        dropout: probability that overrides the model's own; None keeps them.
+
     Attributes:
         model: the `PreTrainedModel`.
         family: its `model_type`.
@@ -77,10 +105,9 @@ class Backbone(nn.Module):
 
     def __init__(self, folder: Path, pooling: Pooling, packed: bool | None = None, dropout: float | None = None) -> None:
         super().__init__()
-        family = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False).model_type
-        self.family: str = family
+        self.family: str = load_config(folder).model_type
         self.pooling: Pooling = pooling
-        self.packed = family in PACKED_FAMILIES if packed is None else packed
+        self.packed = self.family in PACKED_FAMILIES if packed is None else packed
         self.model = load_pretrained(folder, self.packed)
         replace_dropout(self.model, dropout)
         if dropout is not None:
@@ -91,6 +118,19 @@ class Backbone(nn.Module):
     def width(self) -> int:
         """Width D of its vectors."""
         return int(self.model.config.hidden_size)
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that a row may have at most; None where the configuration names no limit."""
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        if positions and self.family in POSITIONS_AFTER_PADDING:
+            positions -= self._first_position
+        return positions or None
+
+    @property
+    def _first_position(self) -> int:
+        """Position of a row's first token."""
+        return int(self.model.config.pad_token_id) + 1 if self.family in POSITIONS_AFTER_PADDING else 0
 
     @property
     def dropout(self) -> float:
@@ -134,9 +174,7 @@ class Backbone(nn.Module):
             hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
             return pool_padded(hidden, mask, self.pooling)
         packing = pack(batch.lengths, device)
-        positions = packing.positions
-        if self.family in POSITIONS_AFTER_PADDING:
-            positions = positions + int(self.model.config.pad_token_id) + 1
+        positions = packing.positions + self._first_position
         # filling tokens are padding tokens: no gradient reaches their row of the token table
         ids = nn.functional.pad(batch.tokens, (0, packing.filling), value=self.model.config.pad_token_id or 0).to(device)[None]
         hidden = self.model(input_ids=ids, position_ids=positions[None], packing=packing).last_hidden_state[0]
@@ -145,6 +183,6 @@ class Backbone(nn.Module):
 
 def _override_attention_dropout(model: nn.Module, probability: float) -> None:
     """Some families keep the probability of their attention as a number, not as a module."""
-    for module in model.modules():
-        if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = probability
+    layers: list[Any] = [module for module in model.modules() if isinstance(getattr(module, "attention_dropout", None), float)]
+    for layer in layers:
+        layer.attention_dropout = probability

@@ -34,9 +34,11 @@ def convert_weights(source: Path, target: Path) -> dict[str, Any]:
         `source_sha256`, `result_sha256`, `tensors`.
 
     Raises:
-        ModelError: if the file holds anything but tensors.
+        ModelError: if the file is missing or holds anything but tensors.
     """
     forbid_network()
+    if not source.is_file():
+        raise ModelError("the file is missing", str(source), "fetch the model again")
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds here; all mean that the file is not to be trusted

@@ -48,7 +48,7 @@ class MaskSource:
         count = shape.numel()
         words = self.generator.bit_generator.random_raw((count + 3) // 4)
         bits = torch.from_numpy(words.view(np.int16))[:count].view(shape)
-        return bits >= round(probability * LEVELS) - LEVELS // 2
+        return torch.ge(bits, round(probability * LEVELS) - LEVELS // 2)
 
 
 MASKS = MaskSource()

@@ -87,7 +87,8 @@ class TokenTable(nn.Embedding):
         """
         if not self.touched:
             return torch.zeros(0, dtype=torch.int64, device=self.weight.device)
-        return torch.unique(torch.cat(self.touched))
+        distinct: Tensor = torch.unique(torch.cat(self.touched))
+        return distinct
 
     def clear(self) -> None:
         """Zero the gradient where it was touched."""

@@ -26,6 +26,9 @@ TOKEN_STEP, LENGTH_STEP = 64, 8
 """Packed rows and padded groups are rounded up to these: oneDNN compiles a kernel for each new shape, which costs a bf16
 step on a CPU a third of its time, and with rounded shapes it soon has them all."""
 
+Plan = tuple[int, tuple[int, ...]]
+"""Cost of a way to cut a batch, and the rows behind which it is cut."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -80,16 +83,14 @@ def cut_groups(lengths: NDArray[np.int64]) -> list[tuple[int, int]]:
     ends = [*range(stride, len(lengths), stride), len(lengths)]
     cells = [int(lengths[end - 1]) ** 2 for end in ends]
     # plans[i]: cheapest way to cover the rows before ends[i], as (cost, cuts)
-    plans = [(cell * end, (end,)) for cell, end in zip(cells, ends, strict=True)]
+    plans: list[Plan] = [(cell * end, (end,)) for cell, end in zip(cells, ends, strict=True)]
     for _ in range(MAX_GROUPS - 1):
         plans = [min([plans[i], *_extended(plans, ends, cells, i)]) for i in range(len(ends))]
     cuts = (0, *plans[-1][1])
     return list(itertools.pairwise(cuts))
 
 
-def _extended(
-    plans: list[tuple[int, tuple[int, ...]]], ends: list[int], cells: list[int], last: int
-) -> list[tuple[int, tuple[int, ...]]]:
+def _extended(plans: list[Plan], ends: list[int], cells: list[int], last: int) -> list[Plan]:
     """Plans for the rows before `ends[last]` with one more group."""
     return [
         (plans[j][0] + cells[last] * (ends[last] - ends[j]) + GROUP_OVERHEAD, (*plans[j][1], ends[last]))
@@ -137,5 +138,11 @@ def pack(lengths: Sequence[int] | NDArray[np.int64], device: torch.device) -> Pa
     rows = np.concatenate((rows, np.full(filling, -1)))
     positions = np.concatenate((positions, np.zeros(filling, dtype=np.int64)))
     groups = tuple(_group(sizes[a:b], int(starts[a]), device) for a, b in cut_groups(sizes))
-    arrays = (torch.from_numpy(array).to(device) for array in (starts, sizes, rows, positions))
-    return Packing(groups, *arrays, filling)
+    return Packing(
+        groups=groups,
+        starts=torch.from_numpy(starts).to(device),
+        lengths=torch.from_numpy(sizes).to(device),
+        rows=torch.from_numpy(rows).to(device),
+        positions=torch.from_numpy(positions).to(device),
+        filling=filling,
+    )

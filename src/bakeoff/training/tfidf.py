@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from bakeoff.catalog.methods import TfidfSettings
+from bakeoff.errors import DataError
 from bakeoff.training.work import Work
 
 EDGE = 30.0
@@ -33,6 +34,35 @@ def fit_label(features: Any, target: NDArray[np.uint8], settings: TfidfSettings,
     weight = None if settings.class_weight == "none" else settings.class_weight
     model = LogisticRegression(C=settings.c, class_weight=weight, solver="liblinear", random_state=seed % 2**32)
     return model.fit(features, target)
+
+
+def fit_features(texts: list[str], settings: TfidfSettings) -> tuple[TfidfVectorizer, Any]:
+    """Learn the terms of the training texts: words, and single signs, which carry feeling.
+
+    Args:
+        texts: the training texts.
+        settings: n-grams and how many terms are kept.
+
+    Returns:
+        The fitted vectorizer, and the texts' features, sparse [N, F]. Where no term reaches `min_df`, as in a corpus of a
+        few texts, every term counts.
+
+    Raises:
+        DataError: if the texts have no term at all.
+    """
+    for min_df in (settings.min_df, 1):
+        vectorizer = TfidfVectorizer(
+            ngram_range=(1, settings.ngrams),
+            min_df=min_df,
+            max_features=settings.max_features,
+            sublinear_tf=True,
+            token_pattern=r"(?u)\b\w+\b|[^\w\s]",  # noqa: S106  (no password)
+        )
+        try:
+            return vectorizer, vectorizer.fit_transform(texts)
+        except ValueError:  # scikit-learn's word for "no term is left"
+            continue
+    raise DataError("the training texts have no word", "tfidf", "give texts that are not blank")
 
 
 def logits_of(models: list[LogisticRegression | float], features: Any) -> NDArray[np.float32]:
@@ -59,23 +89,14 @@ def run(work: Work) -> None:
     """
     settings = TfidfSettings.model_validate(work.trial.recipe.method.settings)
     texts = {split: work.dataset.texts(split, work.rows(split)) for split in ("train", "validation", "test")}
-    # a corpus smaller than min_df would lose every term
-    vectorizer = TfidfVectorizer(
-        ngram_range=(1, settings.ngrams),
-        min_df=min(settings.min_df, max(1, len(texts["train"]) // 2)),
-        max_features=settings.max_features,
-        sublinear_tf=True,
-        strip_accents=None,
-        token_pattern=r"(?u)\b\w+\b|[^\w\s]",  # noqa: S106  (no password)
-    )
-    features = {"train": vectorizer.fit_transform(texts["train"])}
+    vectorizer, features = fit_features(texts["train"], settings)
     gold = work.gold("train")
     labels = gold.shape[1]
     work.progress.say("begin", steps=labels, examples=len(texts["train"]))
     models: list[LogisticRegression | float] = []
     for label in range(labels):
         work.progress.check()
-        models.append(fit_label(features["train"], gold[:, label], settings, work.trial.seed))
+        models.append(fit_label(features, gold[:, label], settings, work.trial.seed))
         if work.progress.due:
             work.progress.say("step", step=label + 1)
     outputs = {split: logits_of(models, vectorizer.transform(texts[split])) for split in ("validation", "test")}

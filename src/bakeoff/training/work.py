@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.data.limits import sample_rows
 from bakeoff.data.dataset import Dataset
+from bakeoff.data.limits import sample_rows
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outputs, Result, file_entry
 from bakeoff.records.specs import TrialSpec

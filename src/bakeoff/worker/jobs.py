@@ -30,7 +30,7 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001  (every job takes it)
     """Tokenise a dataset once.
 
     Args:
@@ -41,12 +41,12 @@ def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str
     Returns:
         Facts of the store.
     """
-    from bakeoff.data.store import open_dataset
+    from bakeoff.data.dataset import open_dataset
     from bakeoff.tasks.tokenizer import load_tokenizer
     from bakeoff.tasks.tokens import build_store
 
     tokenizer = load_tokenizer(Path(job.model))
-    return build_store(open_dataset(Path(job.dataset)), tokenizer, job.max_length, Path(job.tokens))
+    return build_store(open_dataset(Path(job.dataset)), tokenizer, job.max_length, Path(job.tokens), progress.check)
 
 
 def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
         Deviations, if any.
     """
     from bakeoff.catalog import registry
-    from bakeoff.data.store import open_dataset
+    from bakeoff.data.dataset import open_dataset
     from bakeoff.training.arithmetic import settle
     from bakeoff.training.work import Work
 
@@ -97,6 +97,22 @@ def convert(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str
     return convert_weights(Path(job.source), folder.product / "model.safetensors")
 
 
+def losses(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Compute how losses behave.
+
+    Args:
+        job: names the losses.
+        folder: the job's folder.
+        progress: the child's log.
+
+    Returns:
+        `losses`: what `inspect_loss` finds of each.
+    """
+    from bakeoff.losses.inspection import inspect_loss
+
+    return {"losses": [inspect_loss(component.name, component.settings) for component in job.losses]}
+
+
 def stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
     """A job without torch, for trying runners.
 
@@ -117,6 +133,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "prepare": prepare,
     "train": train,
     "convert": convert,
+    "losses": losses,
     "stub": stub,
 }
 
@@ -138,9 +155,10 @@ def judge(error: BaseException) -> Outcome:
     if isinstance(error, Preempted):
         return Outcome(state=State.PREEMPTED, reason="it was asked to stop")
     if _of_torch(error, "Diverged"):
-        norms = ", ".join(f"{norm:.3g}" for norm in getattr(error, "healthy_norms", []))
+        norms = ", ".join(f"{norm:.3g}" for norm in getattr(error, "healthy_norms", [])) or "none"
         rows = ", ".join(str(row) for row in getattr(error, "rows", [])[:32])
-        where = f"step {getattr(error, 'step', 0) + 1}; rows {rows}; last finite gradient norms {norms}"
+        examples = f"; rows {rows}" if rows else ""
+        where = f"step {getattr(error, 'step', 0) + 1}{examples}; last finite gradient norms: {norms}"
         return Outcome(state=State.DIVERGED, reason=str(error), where=where, remedy="a lower learning rate, or fp32")
     # torch's CPU allocator raises a plain RuntimeError
     if isinstance(error, MemoryError) or _of_torch(error, "OutOfMemoryError") or "DefaultCPUAllocator" in str(error):

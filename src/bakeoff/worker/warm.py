@@ -75,7 +75,7 @@ def _touch_lazy_parts() -> None:
     for name in LAZY:
         importlib.import_module(name)
     for kind in ("loss", "method", "metric"):
-        for card in registry.cards(kind).values():  # type: ignore[arg-type]
+        for card in registry.cards(kind).values():
             card.load()
 
 
