@@ -1,9 +1,9 @@
 # `make setup` once, then `make check` and `make test`. Targets use the active virtual environment, else .venv.
 VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
-CODE := src tests
+CODE := src tests benchmarks
 
-.PHONY: setup check format test
+.PHONY: setup check format test bench
 
 setup:
 	python3 -m venv .venv
@@ -25,3 +25,7 @@ format:
 
 test:
 	"$(BIN)/pytest" -n 2
+
+# Paired with transformers' Trainer; about ten minutes on an otherwise idle machine. The last result stands in benchmarks/results.
+bench:
+	"$(BIN)/python" benchmarks/training_speed.py

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from measuring import child, keep, median_with_interval
 
 THREADS, BATCH, MAX_LENGTH, WARM_STEPS, VALIDATION = 2, 32, 128, 6, 1000
@@ -293,7 +294,12 @@ def main() -> None:
     gemm = {p: child(__file__, {"side": "gemm", "steps": 0, "precision": p})["gflops"] for p in ("fp32", "bf16")}
     tokens = float(np.mean(load(options.steps)["store"].lengths("train", load(options.steps)["rows"])))
     share = {
-        p: float(np.median([r["examples_per_second"] for r in runs[f"ours {p}"]])) * tokens * 6 * BODY_PARAMETERS / 1e9 / gemm[p]
+        p: float(np.median([r["examples_per_second"] for r in runs[f"ours {p}"]]))
+        * tokens
+        * 6
+        * BODY_PARAMETERS
+        / 1e9
+        / gemm[p]
         for p in gemm
     }
     body = {"ratios": ratios, "gemm_gflops": gemm, "share_of_gemm_limit": share, "mean_tokens": tokens, "runs": runs}
