@@ -100,7 +100,7 @@ def ours(steps: int, precision: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         progress = Progress(Path(folder) / "log.jsonl")
         data = TrainingData(given["store"], rows, targets)
-        trainer = Trainer(model, spec.training, data, load_loss(spec.loss), SEED, accelerator.autocast, progress)
+        trainer = Trainer(model, spec.training, data, load_loss(spec.loss, targets), SEED, accelerator.autocast, progress)
         model.train()
         began = 0.0
         for step in range(trainer.total_steps):

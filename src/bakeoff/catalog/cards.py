@@ -59,9 +59,14 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class LossCard(Card):
-    """A loss: `path` gives a function (logits [B, L], targets [B, L], settings) -> values [B, L], unreduced."""
+    """A loss: `path` gives a function (settings, facts: LossFacts) -> Loss, both of `bakeoff.losses.base`.
+
+    Attributes:
+        example: settings to show and test it with, where the defaults alone are none.
+    """
 
     kind: ClassVar[Kind] = "loss"
+    example: dict[str, Any] = field(default_factory=dict)
     tasks: tuple[str, ...] = ("multilabel",)
 
 
@@ -84,7 +89,8 @@ class MetricCard(Card):
 
     Attributes:
         higher_is_better: direction.
-        thresholded: whether it needs decisions (and so a threshold), not probabilities.
+        thresholded: whether it needs decisions, and so a threshold; if not, its function takes probabilities
+            ([N, L] float64) in place of what was predicted.
     """
 
     kind: ClassVar[Kind] = "metric"

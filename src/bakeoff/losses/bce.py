@@ -5,19 +5,32 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from bakeoff.catalog.cards import Settings
+from bakeoff.losses.weighting import TwoSided
 
 
-def bce(logits: Tensor, targets: Tensor, settings: Settings) -> Tensor:  # noqa: ARG001  (every loss takes its settings)
-    """Binary cross-entropy on each label, -y·log σ(x) - (1 - y)·log σ(-x), finite for every finite logit.
+def bce_sides(x: Tensor) -> tuple[Tensor, Tensor]:
+    """-log σ(x) for positives and -log σ(-x) for negatives, finite for every finite logit.
 
     Args:
-        logits: [B, L], any floating type; computed in float32.
-        targets: [B, L] in [0, 1].
-        settings: none.
+        x: logits, [B, L] float32 or float64.
 
     Returns:
-        [B, L] float32, not reduced.
+        Two of [B, L].
     """
-    x = logits.float()
-    return -(targets * logsigmoid(x) + (1 - targets) * logsigmoid(-x))
+    return -logsigmoid(x), -logsigmoid(-x)
+
+
+class Bce(TwoSided):
+    """Binary cross-entropy on each label: -y · log p - (1 - y) · log(1 - p)."""
+
+    def sides(self, x: Tensor, progress: float) -> tuple[Tensor, Tensor]:  # noqa: ARG002  (the same at all times)
+        """See `TwoSided.sides`.
+
+        Args:
+            x: logits, [B, L].
+            progress: not used.
+
+        Returns:
+            Two of [B, L].
+        """
+        return bce_sides(x)

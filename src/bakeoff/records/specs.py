@@ -244,11 +244,12 @@ class JobSpec(Spec):
         tokens: folder of the token store: read by `train`, written by `prepare`.
         max_length: for `prepare`: tokens kept of a text.
         source: for `convert`: the file that is turned into safetensors.
+        losses: for `losses`: what is inspected.
         deterministic: whether only deterministic kernels may run.
         keep_model: whether a completed trial keeps its model.
     """
 
-    kind: Literal["train", "prepare", "convert", "stub"]
+    kind: Literal["train", "prepare", "convert", "losses", "stub"]
     id: str
     families: list[str] = Field(default_factory=list)
     trial: TrialSpec | None = None
@@ -257,6 +258,7 @@ class JobSpec(Spec):
     tokens: str = ""
     max_length: int = 0
     source: str = ""
+    losses: list[Component] = Field(default_factory=list)
     deterministic: bool = True
     keep_model: bool = False
     stub: dict[str, Any] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -126,7 +127,7 @@ def make_figures(run: RunFolder, task: TaskAnalysis, trials: list[TrialAnalysis]
     tail = f"{number}-{slug(task.name)}"
     sketches = [ranking(task, f"ranking-{tail}"), loss_curves(task, trials, f"loss-{tail}")]
     sketches.append(validation_curves(task, trials, f"validation-{tail}"))
-    return [_draw(run, sketch) for sketch in sketches if len(sketch.table) > 1]
+    return [draw(run.figures, sketch) for sketch in sketches if len(sketch.table) > 1]
 
 
 @contextmanager
@@ -140,7 +141,16 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _draw(run: RunFolder, sketch: Sketch) -> Figure:
+def draw(folder: Path, sketch: Sketch) -> Figure:
+    """Draw and write a figure: SVG, PDF, PNG, and its data as CSV.
+
+    Args:
+        folder: where the files go.
+        sketch: what is drawn.
+
+    Returns:
+        The figure for a page.
+    """
     with _style():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Canvas
@@ -150,10 +160,10 @@ def _draw(run: RunFolder, sketch: Sketch) -> Figure:
         sketch.draw(canvas.add_subplot())
         files = {suffix: _save(canvas, suffix) for suffix in ("svg", "pdf", "png")}
     for suffix, data in files.items():
-        write_bytes(run.figures / f"{sketch.name}.{suffix}", data)
+        write_bytes(folder / f"{sketch.name}.{suffix}", data)
     sheet = io.StringIO()
     csv.writer(sheet).writerows(sketch.table)
-    write_bytes(run.figures / f"{sketch.name}.csv", sheet.getvalue().encode("utf-8", "replace"))
+    write_bytes(folder / f"{sketch.name}.csv", sheet.getvalue().encode("utf-8", "replace"))
     markup = inline_svg(files["svg"].decode(), sketch.name, sketch.title, sketch.description)
     return Figure(sketch.name, sketch.title, sketch.description, markup)
 

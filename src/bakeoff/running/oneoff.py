@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 from bakeoff.errors import JobError
 from bakeoff.records.files import move_into_place
 from bakeoff.records.paths import AttemptFolder, Home
 from bakeoff.records.results import Outcome, State
-from bakeoff.records.specs import JobSpec
+from bakeoff.records.specs import Component, JobSpec
 from bakeoff.running.console import last_lines
 from bakeoff.running.ending import read_outcome
 from bakeoff.running.executors import InlineExecutor
@@ -65,3 +66,24 @@ def convert_weights(home: Home, source: Path, target: Path, worker: tuple[str, .
     run_job(folder, job, worker)
     move_into_place(folder.product / "model.safetensors", target)
     shutil.rmtree(folder.root)
+
+
+def inspect_losses(home: Home, losses: list[Component], worker: tuple[str, ...] = WORKER_COMMAND) -> list[dict[str, Any]]:
+    """Compute how losses behave, in a process of its own.
+
+    Args:
+        home: where the job's folder is made; it is removed when all went well.
+        losses: the losses with their settings.
+        worker: how the worker is started.
+
+    Returns:
+        For each loss what `bakeoff.losses.inspection.inspect_loss` finds.
+
+    Raises:
+        JobError: if a loss could not be made or called.
+    """
+    job = JobSpec(kind="losses", id=f"losses-{secrets.token_hex(4)}", losses=losses)
+    folder = AttemptFolder(home.jobs / job.id)
+    found: list[dict[str, Any]] = run_job(folder, job, worker).facts["losses"]
+    shutil.rmtree(folder.root)
+    return found

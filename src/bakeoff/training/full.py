@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import nn
 
 from bakeoff.catalog import registry
-from bakeoff.catalog.cards import Settings
 from bakeoff.errors import ModelError
+from bakeoff.losses.base import Loss, LossFacts, make_loss
 from bakeoff.records.files import sha256_file
 from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
 from bakeoff.tasks.tokens import TokenStore
@@ -31,18 +31,18 @@ from bakeoff.training.work import Work
 CHECKED_ROWS = 16
 
 
-def load_loss(component: Component) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of a recipe as a function of logits and targets.
+def load_loss(component: Component, targets: NDArray[np.float32]) -> Loss:
+    """The loss of a recipe.
 
     Args:
         component: its name and settings.
+        targets: of the training examples, [N, L]; some losses weigh by their counts.
 
     Returns:
-        (logits [B, L], targets [B, L]) to values [B, L].
+        (logits [B, L], targets [B, L], progress) to values [B, L], on the CPU.
     """
-    card = registry.loss(component.name)
-    settings: Settings = card.settings.model_validate(component.settings)
-    return partial(card.load(), settings=settings)
+    counts = np.count_nonzero(targets, axis=0)
+    return make_loss(component.name, component.settings, LossFacts(positives=counts.tolist(), examples=len(targets)))
 
 
 def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Classifier:
@@ -70,7 +70,7 @@ class Best:
     """The best weights so far, on disk, so that memory holds one set.
 
     Args:
-        path: a safetensors file below the attempt.
+        path: a safetensors file below the attempt; what a loss has learned stands beside it.
         patience: validations without improvement that end the training; None for never.
 
     Attributes:
@@ -84,11 +84,16 @@ class Best:
         self.step, self.score, self.waited = 0, -math.inf, 0
         self.scores: dict[str, float] = {}
 
-    def consider(self, model: Classifier, step: int, scores: dict[str, float], metric: str, higher: bool) -> bool:
+    @property
+    def loss_path(self) -> Path:
+        """The file of what the loss has learned, if it learns."""
+        return self.path.with_stem(f"{self.path.stem}-loss")
+
+    def consider(self, trainer: Trainer, step: int, scores: dict[str, float], metric: str, higher: bool) -> bool:
         """Keep the weights if they are better than any before.
 
         Args:
-            model: the classifier.
+            trainer: has the classifier and the loss.
             step: steps done.
             scores: validation scores.
             metric: which of them decides.
@@ -101,18 +106,35 @@ class Best:
         if self.step == 0 or score > self.score:
             self.step, self.score, self.scores, self.waited = step, score, scores, 0
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}, self.path)
+            save_state(trainer.model, self.path)
+            save_state(trainer.loss, self.loss_path)
         else:
             self.waited += 1
         return self.patience is not None and self.waited >= self.patience
 
-    def restore(self, model: Classifier) -> None:
+    def restore(self, trainer: Trainer) -> None:
         """Put the best weights back.
 
         Args:
-            model: the classifier.
+            trainer: has the classifier and the loss.
         """
-        model.load_state_dict(load_file(self.path))
+        trainer.model.load_state_dict(load_file(self.path))
+        trainer.loss.load_state_dict(load_file(self.loss_path))
+
+    def discard(self) -> None:
+        """Remove the files."""
+        self.path.unlink()
+        self.loss_path.unlink()
+
+
+def save_state(module: nn.Module, path: Path) -> None:
+    """Write a module's tensors.
+
+    Args:
+        module: the module; one without tensors gives an empty file.
+        path: a safetensors file.
+    """
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
 
 
 def check_fit(model: Classifier, work: Work) -> None:
@@ -125,7 +147,7 @@ def check_fit(model: Classifier, work: Work) -> None:
     Raises:
         ModelError: if its context is too short.
     """
-    context = getattr(model.backbone.model.config, "max_position_embeddings", None)
+    context = model.backbone.context
     if context and work.trial.task.max_length > context:
         raise ModelError(
             f"max_length {work.trial.task.max_length} is more than the model's context of {context}",
@@ -154,15 +176,16 @@ def run(work: Work) -> None:
     if note:
         work.progress.say("note", text=note)
     model.to(accelerator.device)
-    trainer = Trainer(model, spec, data, load_loss(recipe.loss), work.trial.seed, accelerator.autocast, work.progress)
+    loss = load_loss(recipe.loss, data.targets).to(accelerator.device)
+    trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
     best = Best(work.attempt.checkpoints / "best.safetensors", spec.early_stopping)
     history: list[dict[str, Any]] = []
     validate = partial(_validate, work, trainer, best, history)
     steps = trainer.run(validate)
     if best.step == 0:
-        raise Diverged(steps, [], trainer.health.norms)
-    best.restore(model)
+        raise Diverged(steps - 1, [], trainer.health.norms, "no validation gave finite outputs")
+    best.restore(trainer)
     facts = {
         "steps": steps,
         "planned_steps": trainer.total_steps,
@@ -175,6 +198,7 @@ def run(work: Work) -> None:
         "parameters": sum(p.numel() for p in model.parameters()),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "weights_sha256": sha256_file(best.path),
+        "loss_weights": loss.learned(),
         "packed": model.backbone.packed,
         "note": note,
     }
@@ -185,7 +209,7 @@ def run(work: Work) -> None:
     if work.keep_model:
         _keep(work, best.path)
     work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)
-    best.path.unlink()
+    best.discard()
 
 
 def _training(work: Work) -> TrainingSpec:
@@ -205,7 +229,7 @@ def _validate(work: Work, trainer: Trainer, best: Best, history: list[dict[str, 
     work.progress.say("validation", step=step, epoch=epoch, scores={metric: scores[metric]}, loss=loss)
     if not np.isfinite(logits).all():
         return False
-    return best.consider(trainer.model, step, scores, metric, higher)
+    return best.consider(trainer, step, scores, metric, higher)
 
 
 def _keep(work: Work, weights: Path) -> None:

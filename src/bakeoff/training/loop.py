@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bakeoff.losses.base import Loss
 from bakeoff.records.specs import TrainingSpec
 from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.arithmetic import seed_draws
@@ -24,23 +25,22 @@ from bakeoff.training.progress import Progress
 READ_EVERY = 20
 """Steps between two readings of norms and losses from the device."""
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-
 
 class Diverged(Exception):
-    """Too many non-finite steps in a row.
+    """Too many non-finite steps in a row, or nothing finite to choose a checkpoint by.
 
     Args:
-        step: the first of them.
-        rows: the example numbers of that step.
+        step: the first of them, from 0.
+        rows: row numbers of that step's examples.
         healthy_norms: the last finite gradient norms before it.
+        reason: what was not finite; None means loss or gradient from the step on.
     """
 
-    def __init__(self, step: int, rows: list[int], healthy_norms: list[float]) -> None:
+    def __init__(self, step: int, rows: list[int], healthy_norms: list[float], reason: str | None = None) -> None:
         self.step = step
         self.rows = rows
         self.healthy_norms = healthy_norms
-        super().__init__(f"loss or gradient not finite from step {step + 1} on")
+        super().__init__(reason or f"loss or gradient not finite from step {step + 1} on")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Trainer:
         model: the classifier, on its device.
         spec: hyperparameters.
         data: the training examples.
-        loss: (logits [B, L], targets [B, L]) to values [B, L].
+        loss: (logits [B, L], targets [B, L], progress) to values [B, L], on the same device.
         seed: the trial's seed.
         autocast: gives the precision's context.
         progress: the child's log.
@@ -146,7 +146,7 @@ class Trainer:
         self.seed, self.autocast, self.progress = seed, autocast, progress
         self.steps_per_epoch = math.ceil(len(data.rows) / spec.batch_size)
         self.total_steps = self.steps_per_epoch * spec.epochs
-        self.optimizer = Optimizer(model, spec, self.total_steps, scaled=spec.precision == "fp16")
+        self.optimizer = Optimizer(model, loss, spec, self.total_steps, scaled=spec.precision == "fp16")
         self.health = Health(spec.max_skipped)
         self.examples = self.tokens = 0
         self.device = model.head.weight.device
@@ -156,12 +156,12 @@ class Trainer:
         self._place = np.zeros(int(data.rows.max()) + 1, dtype=np.int64)
         self._place[data.rows] = np.arange(len(data.rows))
 
-    def _forward_backward(self, batch: Batch, whole: int) -> Tensor:
+    def _forward_backward(self, batch: Batch, whole: int, done: float) -> Tensor:
         """One micro-batch; its loss is a share of the mean over the whole step's examples and labels."""
         targets = torch.from_numpy(self.data.targets[self._place[batch.rows]]).to(self.device)
         with self.autocast():
             logits = self.model(batch)
-        value = self.loss(logits, targets).sum() / (whole * targets.shape[1])
+        value = self.loss(logits, targets, done).sum() / (whole * targets.shape[1])
         torch.autograd.backward(value * self.optimizer.loss_scale)
         self.tokens += len(batch.tokens)
         return value.detach()
@@ -175,10 +175,11 @@ class Trainer:
         """
         self.optimizer.clear()
         value = torch.zeros((), device=self.device)
+        done = step / max(1, self.total_steps - 1)  # 0 at the first step, 1 at the last
         parts = micro_batches(self.data.store, "train", rows, self.spec.micro_batch_size)
         for part, batch in enumerate(parts):
             seed_draws(self.seed, step, part)
-            value = value + self._forward_backward(batch, len(rows))
+            value = value + self._forward_backward(batch, len(rows), done)
         norm = self.optimizer.step(step)
         self.health.note(step, rows, norm)
         self._loss_sum += value.to(torch.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bakeoff.records.specs import TrainingSpec
 from bakeoff.training.classifier import Classifier
@@ -20,19 +20,20 @@ SCALE_START = 2.0**16
 SCALE_GROWTH_STEPS = 2000
 
 
-def parameter_groups(model: Classifier, spec: TrainingSpec) -> list[dict[str, Any]]:
+def parameter_groups(model: Classifier, loss: nn.Module, spec: TrainingSpec) -> list[dict[str, Any]]:
     """Body and head, with and without weight decay.
 
     Args:
         model: the classifier.
+        loss: the loss; what it learns goes with the head.
         spec: rates and decay.
 
     Returns:
         Groups for AdamW with their `peak` rate; norms and biases (anything of one dimension) are not decayed.
     """
-    head = {id(parameter) for parameter in model.head.parameters()}
+    head = {id(parameter) for part in (model.head, loss) for parameter in part.parameters()}
     groups: dict[tuple[bool, bool], list[Any]] = {}
-    for parameter in model.parameters():
+    for parameter in (*model.parameters(), *loss.parameters()):
         if parameter.requires_grad:
             groups.setdefault((id(parameter) in head, parameter.ndim > 1), []).append(parameter)
     return [
@@ -51,6 +52,7 @@ class Optimizer:
 
     Args:
         model: the classifier.
+        loss: the loss, on the same device.
         spec: hyperparameters.
         total_steps: of the whole training, for the schedule.
         scaled: whether the loss is scaled (fp16).
@@ -59,12 +61,12 @@ class Optimizer:
         loss_scale: factor that the loss is multiplied with before the backward pass, [] float32 on the device.
     """
 
-    def __init__(self, model: Classifier, spec: TrainingSpec, total_steps: int, scaled: bool) -> None:
+    def __init__(self, model: Classifier, loss: nn.Module, spec: TrainingSpec, total_steps: int, scaled: bool) -> None:
         self.spec = spec
         self.total_steps = total_steps
         self.scaled = scaled
         self.table: TokenTable = model.backbone.token_table
-        self.adamw = torch.optim.AdamW(parameter_groups(model, spec), fused=True)
+        self.adamw = torch.optim.AdamW(parameter_groups(model, loss, spec), fused=True)
         self.parameters = [p for group in self.adamw.param_groups for p in group["params"]]
         device = model.head.weight.device
         self.loss_scale = torch.tensor(SCALE_START if scaled else 1.0, device=device)
@@ -86,9 +88,12 @@ class Optimizer:
         """
         gradients = [p.grad for p in self.parameters if p is not self.table.weight and p.grad is not None]
         if self.table.weight.grad is not None and self.table.touched:
-            gradients.append(self.table.weight.grad.index_select(0, self.table.rows()))
+            dense = self.table.weight.grad
+            # finding the rows would make the host wait for a GPU, which sums the whole table in no time
+            gradients.append(dense if dense.is_cuda else dense.index_select(0, self.table.rows()))
         norms = torch._foreach_norm(gradients)
-        return torch.linalg.vector_norm(torch.stack(norms)) / self.loss_scale
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(norms)) / self.loss_scale
+        return norm
 
     def step(self, step: int) -> Tensor:
         """Clip, skip if not finite, update.
