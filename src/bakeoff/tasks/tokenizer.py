@@ -9,6 +9,11 @@ import transformers
 
 from bakeoff.errors import ModelError
 
+REMEDY = (
+    "the folder needs tokenizer.json, or the vocabulary files that its tokenizer_config.json names "
+    "(SentencePiece, tiktoken and protobuf come with Bakeoff)"
+)
+
 
 def load_tokenizer(folder: Path) -> Any:
     """Load the fast tokenizer of a model.
@@ -20,7 +25,7 @@ def load_tokenizer(folder: Path) -> Any:
         A `PreTrainedTokenizerFast`.
 
     Raises:
-        ModelError: if it cannot be loaded or is no fast one; the message names what is missing.
+        ModelError: if it cannot be loaded, has no vocabulary, or is no fast one; the message names what is missing.
     """
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -28,12 +33,11 @@ def load_tokenizer(folder: Path) -> Any:
         )
     except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise ModelError(
-            f"the tokenizer cannot be loaded: {lines[0]}",
-            str(folder),
-            "the folder needs tokenizer.json, or the vocabulary files that its tokenizer_config.json names "
-            "(SentencePiece, tiktoken and protobuf come with Bakeoff)",
-        ) from error
+        raise ModelError(f"the tokenizer cannot be loaded: {lines[0]}", str(folder), REMEDY) from error
+    # where its files are missing, transformers makes an empty one, to which every text is a row of unknown tokens
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
+        names = ", ".join(sorted(set(type(tokenizer).vocab_files_names.values())))
+        raise ModelError(f"the tokenizer has no vocabulary; it is read from {names}", str(folder), REMEDY)
     if not tokenizer.is_fast:
         raise ModelError("the tokenizer has no fast version", str(folder), "add its tokenizer.json to the folder")
     return tokenizer

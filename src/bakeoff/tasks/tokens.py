@@ -45,7 +45,7 @@ def _encode(dataset: Texts, tokenizer: Any, max_length: int) -> Iterator[tuple[l
     for split in SPLITS:
         for first in range(0, dataset.size(split), CHUNK):
             rows = np.arange(first, min(first + CHUNK, dataset.size(split)))
-            # a lone surrogate has no UTF-8, which the tokenizer needs: it becomes U+FFFD
+            # a lone surrogate has no UTF-8, which the tokenizer needs: it becomes a question mark
             texts = [text.encode("utf-8", "replace").decode("utf-8") for text in dataset.texts(split, rows)]
             whole = tokenizer(texts, truncation=False, add_special_tokens=True, return_attention_mask=False)["input_ids"]
             cut = [index for index, ids in enumerate(whole) if len(ids) > max_length]

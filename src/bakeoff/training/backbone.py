@@ -15,7 +15,7 @@ from bakeoff.errors import ModelError
 from bakeoff.records.specs import Pooling
 from bakeoff.training import attention
 from bakeoff.training.batches import Batch
-from bakeoff.training.dropout import replace_dropout
+from bakeoff.training.dropout import checkpoint_contexts, replace_dropout
 from bakeoff.training.embedding import TokenTable
 from bakeoff.training.packing import pack
 from bakeoff.training.pooling import pool_packed, pool_padded
@@ -156,6 +156,12 @@ class Backbone(nn.Module):
         """
         self.packed = packed
         self.model.set_attn_implementation(attention.NAME if packed else "sdpa")
+
+    def checkpoint_activations(self) -> None:
+        """Recompute activations in the backward pass instead of keeping them."""
+        # the method's name since transformers 5.10; the non-reentrant form lets a packing pass as a keyword
+        enable = getattr(self.model, "activation_checkpointing_enable", None) or self.model.gradient_checkpointing_enable
+        enable({"use_reentrant": False, "context_fn": checkpoint_contexts})
 
     def forward(self, batch: Batch) -> Tensor:
         """Run the model and pool.

@@ -8,6 +8,9 @@ generator's key, and on a GPU torch's own kernel is used.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -48,10 +51,45 @@ class MaskSource:
         count = shape.numel()
         words = self.generator.bit_generator.random_raw((count + 3) // 4)
         bits = torch.from_numpy(words.view(np.int16))[:count].view(shape)
-        return torch.ge(bits, round(probability * LEVELS) - LEVELS // 2)
+        kept: Tensor = torch.ge(bits, round(probability * LEVELS) - LEVELS // 2)
+        return kept
+
+    @contextlib.contextmanager
+    def remembering(self, states: list[Mapping[str, Any]]) -> Iterator[None]:
+        """Note where the stream stands before what is drawn inside.
+
+        Args:
+            states: the state is appended to it.
+        """
+        states.append(self.generator.bit_generator.state)
+        yield
+
+    @contextlib.contextmanager
+    def replaying(self, states: list[Mapping[str, Any]]) -> Iterator[None]:
+        """Draw inside what was drawn when the state was noted; afterwards the stream goes on from where it is now.
+
+        Args:
+            states: what `remembering` was given.
+        """
+        now = self.generator.bit_generator.state
+        self.generator.bit_generator.state = states[0]
+        try:
+            yield
+        finally:  # torch leaves a recomputation by an exception when it has what it needs
+            self.generator.bit_generator.state = now
 
 
 MASKS = MaskSource()
+
+
+def checkpoint_contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """For `torch.utils.checkpoint`, which keeps torch's random state alone: the recomputation draws the same masks.
+
+    Returns:
+        Contexts of the forward pass and of its recomputation.
+    """
+    states: list[Mapping[str, Any]] = []
+    return MASKS.remembering(states), MASKS.replaying(states)
 
 
 class _Dropped(torch.autograd.Function):

@@ -61,8 +61,7 @@ def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Cl
     assert recipe.pooling is not None
     backbone = Backbone(folder, recipe.pooling, dropout=recipe.training.dropout)
     if recipe.training.gradient_checkpointing:
-        # the non-reentrant form recomputes with the same dropout, and lets a packing pass as a keyword
-        backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+        backbone.checkpoint_activations()
     return Classifier(backbone, outputs, seed, recipe.training.dropout)
 
 
