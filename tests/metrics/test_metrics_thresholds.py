@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.metrics.scores import SCORES, f1_macro, label_f1
+from bakeoff.metrics.scores import LOWER_IS_BETTER, SCORES, f1_macro, label_f1
 from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide, tune_label_thresholds, tune_threshold
 
 
@@ -21,7 +21,8 @@ def made(seed: int, examples: int = 40, labels: int = 5, digits: int = 2) -> tup
 
 def best_by_trying(gold: np.ndarray, probabilities: np.ndarray, metric: str) -> float:
     candidates = [*np.unique(probabilities), 2.0]
-    return max(SCORES[metric](gold, probabilities >= candidate) for candidate in candidates)
+    best = min if metric in LOWER_IS_BETTER else max
+    return best(SCORES[metric](gold, probabilities >= candidate) for candidate in candidates)
 
 
 @pytest.mark.parametrize("metric", sorted(SCORES))

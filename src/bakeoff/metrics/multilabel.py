@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.scores import SCORES
+from bakeoff.metrics.counts import tally
+from bakeoff.metrics.ranking import RANKED
+from bakeoff.metrics.scores import SCORES, score_tally
 from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide, tune_threshold
 
 Threshold = float | NDArray[np.float64]
@@ -43,6 +45,20 @@ def outputs_are_finite(logits: NDArray[Any]) -> bool:
     return bool(np.isfinite(logits).all())
 
 
+def output_spread(logits: NDArray[Any]) -> float:
+    """How far the probabilities of any one label lie apart over examples: 0 if a model says the same of each.
+
+    Args:
+        logits: [N, L].
+
+    Returns:
+        The widest range of a label's probability, 0 to 1; nan for fewer than two examples or if an output is not finite.
+    """
+    if len(logits) < 2 or not outputs_are_finite(logits):
+        return float("nan")
+    return float(np.ptp(sigmoid(logits), axis=0).max(initial=0.0))
+
+
 def outputs_are_constant(logits: NDArray[Any]) -> bool:
     """Whether a model says the same of every example: it has collapsed.
 
@@ -52,9 +68,7 @@ def outputs_are_constant(logits: NDArray[Any]) -> bool:
     Returns:
         True if no label's probability varies by 0.001 over two or more examples; False if outputs are not finite.
     """
-    if len(logits) < 2 or not outputs_are_finite(logits):
-        return False
-    return bool(np.ptp(sigmoid(logits), axis=0).max(initial=0.0) < COLLAPSED_SPREAD)
+    return output_spread(logits) < COLLAPSED_SPREAD
 
 
 def log_loss(gold: NDArray[Any], logits: NDArray[Any]) -> float:
@@ -93,15 +107,30 @@ def multilabel_scores(
         The score by `<metric><suffix>`, thresholds in their order; every score is nan if an output is not finite.
     """
     functions = metrics if isinstance(metrics, Mapping) else {name: SCORES[name] for name in metrics}
-    names = [f"{metric}{suffix}" for suffix in thresholds for metric in functions]
     if not outputs_are_finite(logits):
-        return dict.fromkeys(names, float("nan"))
+        return dict.fromkeys([f"{metric}{suffix}" for suffix in thresholds for metric in functions], float("nan"))
     probabilities = sigmoid(logits)
-    values = []
-    for threshold in thresholds.values():
-        decided = decide(probabilities, threshold)
-        values += [float(function(gold, decided)) for function in functions.values()]
-    return dict(zip(names, values, strict=True))
+    scores = {}
+    for suffix, threshold in thresholds.items():
+        found = score_decisions(gold, decide(probabilities, threshold), functions)
+        scores.update({f"{name}{suffix}": value for name, value in found.items()})
+    return scores
+
+
+def score_decisions(gold: NDArray[Any], decided: NDArray[np.bool_], metrics: Mapping[str, Score]) -> dict[str, float]:
+    """Score decisions with several metrics; what the metrics of `scores.py` share is counted once.
+
+    Args:
+        gold: whether the example bears the label, [N, L].
+        decided: whether it was given the label, [N, L].
+        metrics: functions by name.
+
+    Returns:
+        Score by name, in the order of the metrics.
+    """
+    own = [name for name, function in metrics.items() if SCORES.get(name) is function]
+    counted = score_tally(tally(gold, decided), own) if own else {}
+    return {name: counted[name] if name in counted else float(metrics[name](gold, decided)) for name in metrics}
 
 
 def split_metric(name: str) -> tuple[str, float | None]:
@@ -126,14 +155,19 @@ def validation_scores(gold: NDArray[Any], logits: NDArray[Any], metric: str = "f
     Args:
         gold: whether the example bears the label, [N, L].
         logits: raw outputs, not probabilities, [N, L].
-        metric: a name of `scores.SCORES`; with `@0.35` behind it, that threshold is scored too.
+        metric: a name of `scores.SCORES`; with `@0.35` behind it, that threshold is scored too; or one of
+            `ranking.RANKED`, which need no threshold: macro-F1 is then told at the thresholds.
 
     Returns:
         `<metric>` at the tuned threshold, `<metric>@0.1` to `<metric>@0.9` (and the one asked for), `threshold` (the
         tuned one) and `loss` (binary cross-entropy); all nan if an output is not finite.
     """
+    finite = outputs_are_finite(logits)
+    if metric in RANKED:
+        value = RANKED[metric](gold, sigmoid(logits)) if finite else float("nan")
+        return {metric: value, **validation_scores(gold, logits)}
     bare, asked = split_metric(metric)
-    tuned, best = tune_threshold(gold, sigmoid(logits), bare) if outputs_are_finite(logits) else (float("nan"), float("nan"))
+    tuned, best = tune_threshold(gold, sigmoid(logits), bare) if finite else (float("nan"), float("nan"))
     suffixes: dict[str, Threshold] = {f"@{threshold}": threshold for threshold in FIXED_THRESHOLDS}
     if asked is not None:
         suffixes["@" + metric.partition("@")[2]] = asked
