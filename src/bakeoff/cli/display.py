@@ -64,6 +64,8 @@ class Lines:
                 self._say(f"[{event.number}/{event.total}] {title(event.trial, self.tracker.tasks)}{attempt} …")
             case Progress() if event.record.get("event") == "validation":
                 self._tell_validation()
+            case Progress() if event.record.get("event") == "warning":
+                self._say(f"        warning: {event.record['text']}")
             case TrialEnded():
                 self._tell_end(event)
 
@@ -148,7 +150,7 @@ class Live(Lines):
             case TrialEnded():
                 self._bars.update(self._one, visible=False)
                 super().tell(event, ended)
-            case Progress():
+            case Progress() if event.record.get("event") != "warning":
                 pass
             case _:
                 super().tell(event, ended)

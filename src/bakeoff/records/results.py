@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import zipfile
 from dataclasses import dataclass
 from enum import StrEnum
@@ -278,7 +279,7 @@ class Outputs:
         encoded = [identifier.encode("utf-8", "surrogatepass") for identifier in self.ids]
         offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum([len(item) for item in encoded], out=offsets[1:])
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "ids": np.frombuffer(b"".join(encoded), dtype=np.uint8),
             "id_offsets": offsets,
             "outputs": np.ascontiguousarray(self.outputs, dtype=np.float32),
@@ -310,7 +311,7 @@ class Outputs:
             with np.load(path, allow_pickle=False) as archive:
                 raw = archive["ids"].tobytes()
                 offsets = archive["id_offsets"]
-                ids = [raw[a:b].decode("utf-8", "surrogatepass") for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+                ids = [raw[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(offsets)]
                 return Outputs(ids, archive["outputs"], archive["gold"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise FormatError(f"stored outputs cannot be read: {error}", str(path), "run the trial again") from error

@@ -247,6 +247,7 @@ class JobSpec(Spec):
         losses: for `losses`: what is inspected.
         deterministic: whether only deterministic kernels may run.
         keep_model: whether a completed trial keeps its model.
+        dead_probes: for `train`: looks in a row at constant outputs that end the trial; None never ends it.
     """
 
     kind: Literal["train", "prepare", "convert", "losses", "stub"]
@@ -261,6 +262,7 @@ class JobSpec(Spec):
     losses: list[Component] = Field(default_factory=list)
     deterministic: bool = True
     keep_model: bool = False
+    dead_probes: int | None = None
     stub: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -110,6 +110,7 @@ def train_job(order: RunOrder, trial: TrialSpec) -> JobSpec:
         model=str(where.model or ""),
         tokens=str(where.tokens or ""),
         keep_model=order.keep != "none",
+        dead_probes=order.limits.dead,
     )
 
 

@@ -42,6 +42,7 @@ class Limits:
         study: for the whole run; None means no limit.
         grace: between SIGTERM and SIGKILL.
         disk_reserve: free bytes on the run folder's disk below which no trial begins.
+        dead: looks in a row at constant outputs after which a trial ends as diverged; None never ends it.
     """
 
     trial: float | None = None
@@ -49,6 +50,7 @@ class Limits:
     study: float | None = None
     grace: float = GRACE_SECONDS
     disk_reserve: int = 0
+    dead: int | None = None
 
 
 class Clock:

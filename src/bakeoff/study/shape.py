@@ -181,6 +181,8 @@ class Limits(Entry):
         stall: longest silence of a trial.
         collective: longest wait of one process of a trial for the others.
         retries: how often a trial that the machine broke is tried again.
+        dead: looks in a row at outputs that are the same for every example (ten looks an epoch) after which a trial ends as
+            diverged; null only names it.
         disk_reserve: free bytes on the disk below which no trial begins.
     """
 
@@ -189,6 +191,7 @@ class Limits(Entry):
     stall: Duration = 600.0
     collective: Duration = 3_600.0
     retries: int = Field(default=1, ge=0)
+    dead: int | None = Field(default=None, ge=1)
     disk_reserve: Size = 5 * 10**9
 
 

@@ -142,6 +142,12 @@ class Backbone(nn.Module):
         return 0.0
 
     @property
+    def last_matrix(self) -> nn.Parameter:
+        """The last weight matrix of the body: what health is measured by."""
+        matrices: list[nn.Parameter] = [parameter for parameter in self.model.parameters() if parameter.ndim == 2]
+        return matrices[-1]
+
+    @property
     def token_table(self) -> TokenTable:
         """The table of token vectors."""
         table = self.model.get_input_embeddings()

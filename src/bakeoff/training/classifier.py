@@ -40,7 +40,10 @@ class Classifier(nn.Module):
             batch: rows in ascending order of length.
 
         Returns:
-            [B, L], in the batch's order.
+            [B, L] float32, in the batch's order.
         """
-        logits: Tensor = self.head(self.dropout(self.backbone(batch)))
+        pooled = self.dropout(self.backbone(batch).float())
+        # in float32 under any precision: bf16 logits near -5 come in steps of 0.03, which ties what thresholds must tell apart
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits: Tensor = self.head(pooled)
         return logits

@@ -98,7 +98,8 @@ class _Dropped(torch.autograd.Function):
         keep = MASKS.keep(values.shape, probability)
         ctx.save_for_backward(keep)
         ctx.scale = 1.0 / (1.0 - probability)
-        return values * keep * ctx.scale
+        dropped: Tensor = values * keep * ctx.scale
+        return dropped
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

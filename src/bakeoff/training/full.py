@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -25,10 +26,12 @@ from bakeoff.training.batches import make_batch
 from bakeoff.training.checks import settle_packing
 from bakeoff.training.classifier import Classifier
 from bakeoff.training.evaluation import outputs_of
-from bakeoff.training.loop import Diverged, Trainer, TrainingData
+from bakeoff.training.health import Diverged, Probe
+from bakeoff.training.loop import Trainer, TrainingData
 from bakeoff.training.work import Work
 
 CHECKED_ROWS = 16
+PROBED_ROWS = 64
 
 
 def load_loss(component: Component, targets: NDArray[np.float32]) -> Loss:
@@ -178,12 +181,13 @@ def run(work: Work) -> None:
     loss = load_loss(recipe.loss, data.targets).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
+    trainer.probe = make_probe(work, trainer)
     best = Best(work.attempt.checkpoints / "best.safetensors", spec.early_stopping)
     history: list[dict[str, Any]] = []
     validate = partial(_validate, work, trainer, best, history)
     steps = trainer.run(validate)
     if best.step == 0:
-        raise Diverged(steps - 1, [], trainer.health.norms, "no validation gave finite outputs")
+        raise Diverged(steps - 1, [], trainer.health.norms[-10:], "no validation gave finite outputs")
     best.restore(trainer)
     facts = {
         "steps": steps,
@@ -191,7 +195,7 @@ def run(work: Work) -> None:
         "stopped_early": steps < trainer.total_steps,
         "examples": trainer.examples,
         "tokens": trainer.tokens,
-        "skipped_steps": trainer.health.skipped,
+        "health": {**trainer.health.facts(), "update_ratio": trainer.updates.history, **trainer.probe.suspicions},
         "best_step": best.step,
         "history": history,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -209,6 +213,30 @@ def run(work: Work) -> None:
         _keep(work, best.path)
     work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)
     best.discard()
+
+
+def make_probe(work: Work, trainer: Trainer) -> Probe:
+    """Sixty-four training rows, spread over the data, that are looked at ten times an epoch.
+
+    Args:
+        work: the trial.
+        trainer: the training under way.
+
+    Returns:
+        The probe.
+    """
+    data, spec = trainer.data, trainer.spec
+    chosen = np.unique(np.linspace(0, len(data.rows) - 1, PROBED_ROWS).astype(np.int64))
+    targets = torch.from_numpy(data.targets[chosen]).to(trainer.device)
+
+    def outputs() -> NDArray[np.float32]:
+        return outputs_of(trainer.model, trainer.autocast, data.store, "train", data.rows[chosen], work.progress)
+
+    def loss(logits: NDArray[np.float32]) -> float:
+        with torch.no_grad():
+            return float(trainer.loss(torch.from_numpy(logits).to(trainer.device), targets, 0.0).mean())
+
+    return Probe(outputs, loss, begin=math.ceil(spec.warmup * trainer.total_steps), limit=work.dead_probes)
 
 
 def _training(work: Work) -> TrainingSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,29 +18,14 @@ from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.arithmetic import seed_draws
 from bakeoff.training.batches import Batch, micro_batches
 from bakeoff.training.classifier import Classifier
+from bakeoff.training.health import Health, Probe, UpdateRatio
 from bakeoff.training.optimizer import Optimizer
 from bakeoff.training.order import batch_of, epoch_order
 from bakeoff.training.progress import Progress
 
 READ_EVERY = 20
 """Steps between two readings of norms and losses from the device."""
-
-
-class Diverged(Exception):
-    """Too many non-finite steps in a row, or nothing finite to choose a checkpoint by.
-
-    Args:
-        step: the first of them, from 0.
-        rows: row numbers of that step's examples.
-        healthy_norms: the last finite gradient norms before it.
-        reason: what was not finite; None means loss or gradient from the step on.
-    """
-
-    def __init__(self, step: int, rows: list[int], healthy_norms: list[float], reason: str | None = None) -> None:
-        self.step = step
-        self.rows = rows
-        self.healthy_norms = healthy_norms
-        super().__init__(reason or f"loss or gradient not finite from step {step + 1} on")
+PROBES_PER_EPOCH = 10
 
 
 @dataclass(frozen=True)
@@ -56,61 +41,6 @@ class TrainingData:
     store: TokenStore
     rows: NDArray[np.int64]
     targets: NDArray[np.float32]
-
-
-@dataclass
-class Health:
-    """Norms and skips, read from the device every few steps.
-
-    Attributes:
-        limit: non-finite steps in a row that are one too many.
-        skipped: non-finite steps so far.
-        in_a_row: of which at the end.
-        norms: the last finite norms.
-    """
-
-    limit: int
-    skipped: int = 0
-    in_a_row: int = 0
-    norms: list[float] = field(default_factory=list)
-    _pending: list[tuple[int, NDArray[np.int64], Tensor]] = field(default_factory=list)
-    _first_bad: tuple[int, list[int]] = (0, [])
-
-    def note(self, step: int, rows: NDArray[np.int64], norm: Tensor) -> None:
-        """Keep a step's norm on the device.
-
-        Args:
-            step: from 0.
-            rows: the step's example numbers.
-            norm: [].
-        """
-        self._pending.append((step, rows, norm))
-
-    def read(self, progress: Progress) -> None:
-        """Read what was kept.
-
-        Args:
-            progress: told of skipped steps.
-
-        Raises:
-            Diverged: if too many in a row were not finite.
-        """
-        if not self._pending:
-            return
-        values = torch.stack([norm for _, _, norm in self._pending]).tolist()
-        for (step, rows, _), norm in zip(self._pending, values, strict=True):
-            if math.isfinite(norm):
-                self.in_a_row = 0
-                self.norms = [*self.norms[-9:], norm]
-                continue
-            if self.in_a_row == 0:
-                self._first_bad = (step, rows.tolist())
-            self.skipped += 1
-            self.in_a_row += 1
-            progress.say("skipped", step=step + 1)
-            if self.in_a_row >= self.limit:
-                raise Diverged(*self._first_bad, self.norms)
-        self._pending = []
 
 
 class Trainer:
@@ -130,6 +60,9 @@ class Trainer:
         total_steps: in the whole training.
         examples: seen so far.
         tokens: seen so far.
+        health: gradient norms and skipped steps.
+        updates: how large the steps are beside the weights.
+        probe: looks at outputs now and then; None looks at nothing.
     """
 
     def __init__(
@@ -148,6 +81,8 @@ class Trainer:
         self.total_steps = self.steps_per_epoch * spec.epochs
         self.optimizer = Optimizer(model, loss, spec, self.total_steps, scaled=spec.precision == "fp16")
         self.health = Health(spec.max_skipped)
+        self.updates = UpdateRatio({"head": model.head.weight, "body": model.backbone.last_matrix})
+        self.probe: Probe | None = None
         self.examples = self.tokens = 0
         self.device = model.head.weight.device
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -180,17 +115,23 @@ class Trainer:
         for part, batch in enumerate(parts):
             seed_draws(self.seed, step, part)
             value = value + self._forward_backward(batch, len(rows), done)
+        measured = (step + 1) % READ_EVERY == 0
+        if measured:
+            self.updates.before()
         norm = self.optimizer.step(step)
+        if measured:
+            self.updates.after(step + 1)
         self.health.note(step, rows, norm)
         self._loss_sum += value.to(torch.float64)
         self._loss_steps += 1
         self.examples += len(rows)
-        if (step + 1) % READ_EVERY == 0 or self.progress.due:
-            self._report(step, value, norm)
+        self._report(step, value, norm)
 
     def _report(self, step: int, value: Tensor, norm: Tensor) -> None:
         if (step + 1) % READ_EVERY == 0:
             self.health.read(self.progress)
+        if self.probe and (step + 1) % max(1, self.steps_per_epoch // PROBES_PER_EPOCH) == 0:
+            self.probe.look(step + 1, self.progress)
         if self.progress.due:
             rate = self.optimizer.adamw.param_groups[0]["lr"]
             facts = {"loss": value.item(), "norm": norm.item(), "rate": rate, "examples": self.examples}

@@ -32,6 +32,7 @@ class Work:
         attempt: where to write.
         progress: the child's log.
         keep_model: whether the trained model stays in the product.
+        dead_probes: looks in a row at constant outputs that end the trial; None never ends it.
         deviations: what the machine forced; added to by the method.
     """
 
@@ -42,6 +43,7 @@ class Work:
     attempt: AttemptFolder
     progress: Progress
     keep_model: bool = False
+    dead_probes: int | None = None
     deviations: list[str] = field(default_factory=list)
 
     @property

@@ -76,6 +76,7 @@ def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
         attempt=folder,
         progress=progress,
         keep_model=job.keep_model,
+        dead_probes=job.dead_probes,
     )
     registry.method(job.trial.recipe.method.name).load()(work)
     return {"deviations": work.deviations}
