@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from bakeoff.training.progress import Progress
 
 
 @pytest.fixture
-def progress(tmp_path: Path) -> Progress:
-    return Progress(tmp_path / "log.jsonl")
+def progress(tmp_path: Path) -> Iterator[Progress]:
+    log = Progress(tmp_path / "log.jsonl")
+    yield log
+    log.close()
 
 
 def warnings(tmp_path: Path) -> list[dict[str, object]]:
