@@ -31,8 +31,8 @@ def settle(threads: int, deterministic: bool) -> None:
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # dead units fill a CPU with denormal numbers, at half the speed
     torch.use_deterministic_algorithms(deterministic)
-    if deterministic:
-        # on a GPU the fused attention kernels add up in any order going backward; these switches make no call to the device
+    if deterministic and torch.cuda.is_available():
+        # there the fused attention kernels add up in any order going backward; a CPU's do not, and stay
         torch.backends.cuda.enable_flash_sdp(False)
         torch.backends.cuda.enable_mem_efficient_sdp(False)
         torch.backends.cuda.enable_cudnn_sdp(False)
