@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from bakeoff.testing.models import Family, make_tiny_model
 from bakeoff.training.progress import Progress
@@ -16,6 +17,13 @@ from bakeoff.training.progress import Progress
 def one_thread() -> None:
     """Tiny models gain nothing from threads, and tests run beside each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerate() -> Iterator[None]:
+    """Accelerate keeps one state a process; here a process runs trials of several precisions."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture(scope="session")
