@@ -110,7 +110,7 @@ def distribution_balanced(
             drawn = sum(1 / COUNTS[label] for label in range(x.shape[1]) if y[row, label])
             for label in range(x.shape[1]):
                 ratio = (1 / COUNTS[label]) / drawn if drawn else np.inf
-                weights[row, label] = alpha + 1 / (1 + np.exp(-beta * (ratio - mu)))
+                weights[row, label] = alpha + (1 / (1 + np.exp(-beta * (ratio - mu))) if drawn else 1)
         u = x - kappa * np.log(NEGATIVES / COUNTS)
         positive, falling, *_ = focal_sides(u, gamma)
         *_, negative, rising = focal_sides(scale * u, gamma)
@@ -194,6 +194,7 @@ CASES = [
     Case("class-balanced", class_balanced(always(bce_sides), 0.9, 0.1), {"over": "bce", "beta": 0.9, "label_smoothing": 0.1}),
     Case("class-balanced", class_balanced(always(bce_sides), 0.0), {"over": "bce", "beta": 0}),
     Case("distribution-balanced", distribution_balanced()),
+    Case("distribution-balanced", distribution_balanced(beta=0.0), {"beta": 0}),
     Case(
         "distribution-balanced",
         distribution_balanced(alpha=0.3, beta=4.0, mu=0.5, kappa=0.2, scale=5.0, gamma=2.0),
