@@ -14,6 +14,7 @@ from bakeoff.analysis.analyse import analyse, current_analysis
 from bakeoff.analysis.folder import read_plans, read_trials
 from bakeoff.analysis.gate import open_test
 from bakeoff.analysis.load import current_stored, is_stale, read_analysis
+from bakeoff.analysis.model import ANALYSIS_VERSION
 from bakeoff.errors import FormatError, RunError, UnfinishedError
 from bakeoff.records.files import read_lines
 from bakeoff.records.results import Outputs, State, TrialState
@@ -167,7 +168,7 @@ def test_a_torn_or_foreign_analysis_is_made_again(tmp_path: Path) -> None:
     assert current_analysis(run) == analysis
     from bakeoff.records.files import write_document
 
-    write_document(run.analysis, "analysis", 1, {**json.loads(run.analysis.read_text()), "surplus": 1})
+    write_document(run.analysis, "analysis", ANALYSIS_VERSION, {**json.loads(run.analysis.read_text()), "surplus": 1})
     with pytest.raises(FormatError, match="does not expect"):
         read_analysis(run)
 

@@ -14,7 +14,8 @@ from bakeoff.analysis.load import read_analysis
 from bakeoff.catalog.datasets import GOEMOTIONS_LABELS
 from bakeoff.errors import RunError
 from bakeoff.metrics.multilabel import sigmoid
-from bakeoff.metrics.thresholds import tune_label_thresholds, tune_threshold
+from bakeoff.metrics.shrinkage import tune
+from bakeoff.metrics.thresholds import tune_threshold
 from bakeoff.records.results import Outputs, State
 from fabricate import Fabrication, complete_trial, fabricate, make_outputs, make_plan, tear_log
 
@@ -34,9 +35,9 @@ def test_scores_are_scikit_learns_and_thresholds_come_from_validation_alone(run,
     folder = run.trial(trial.id)
     validation, test = Outputs.read(folder.validation), Outputs.read(folder.test)
     tuned, _ = tune_threshold(validation.gold, sigmoid(validation.outputs))
-    labels = tune_label_thresholds(validation.gold, sigmoid(validation.outputs), tuned)
-    assert trial.threshold == tuned
-    assert trial.label_thresholds == labels.tolist()
+    labels = tune(validation.gold, sigmoid(validation.outputs)).labels
+    assert trial.tuning.threshold == tuned
+    assert trial.tuning.label_thresholds == labels.tolist()
     for split, outputs in (("validation", validation), ("test", test)):
         found = getattr(trial, split)
         for rule, threshold in {"0.2": 0.2, "0.3": 0.3, "0.5": 0.5, "tuned": tuned, "per-label": labels}.items():

@@ -20,6 +20,16 @@ from fabricate import Fabrication, fabricate, make_plan
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = "\"'><img src=x onerror=alert(1)>"
+KINDS = (
+    "ranking",
+    "loss",
+    "validation",
+    "thresholds-f1",
+    "thresholds-precision",
+    "thresholds-recall",
+    "labels",
+    "reliability",
+)
 VOID = {"meta", "wbr", "br", "img", "link", "input", "hr"}
 
 
@@ -91,7 +101,7 @@ def test_it_is_accessible(page: Page) -> None:
     identities = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(identities) == len(set(identities))
     figures = page.all("svg")
-    assert len(figures) == 3
+    assert len(figures) == len(KINDS)
     for figure in figures:
         assert figure["role"] == "img"
         assert set((figure["aria-labelledby"] or "").split()) <= set(identities)
@@ -111,9 +121,15 @@ def test_the_answer_comes_first_and_the_proof_after(page: Page) -> None:
         "f1_macro at each threshold",
         "f1_macro on test, mean ± sd over seeds",
         "f1_macro on validation, mean ± sd over seeds",
+        "bce: every threshold in full",
+        "What tuning thresholds is worth",
         "Every metric at the tuned threshold",
+        "average_precision_macro",
         "Learning curves",
+        "Calibration",
         "Labels",
+        "labels on which recipes lie farthest apart",
+        "bce: every label",
         "gratitude",
         "4,000 examples, a stratified sample limited to 4,000",
         "differs from bce in training.learning_rate (0.0005 in place of 0.0001)",
@@ -163,9 +179,7 @@ def test_contrast_is_enough_for_text(colour: str) -> None:
 def test_figures_are_files_too(report: Path) -> None:
     figures = report.parent / "figures"
     names = {path.name for path in figures.iterdir()}
-    assert names == {
-        f"{kind}-1-goemotions.{suffix}" for kind in ("ranking", "loss", "validation") for suffix in ("svg", "pdf", "png", "csv")
-    }
+    assert names == {f"{kind}-1-goemotions.{suffix}" for kind in KINDS for suffix in ("svg", "pdf", "png", "csv")}
     rows = list(csv.reader((figures / "ranking-1-goemotions.csv").read_text().splitlines()))
     assert rows[0] == ["recipe", "rank", "mean", "sd", "n", "seed", "score"]
     assert len(rows) == 1 + 8
@@ -214,7 +228,7 @@ def test_no_text_of_a_user_becomes_markup(hostile_path: Path) -> None:
     assert "$x_1$" in page.text
     assert "日本 😀" in page.text
     names = sorted(path.name for path in run.figures.iterdir())
-    assert len(names) == 12
+    assert len(names) == 4 * len(KINDS)
     assert all(re.fullmatch(r"[a-z0-9-]+\.(svg|pdf|png|csv)", name) for name in names)
     for path in run.figures.glob("*.svg"):
         tags = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
@@ -228,7 +242,7 @@ def test_two_tasks_keep_their_figures_apart(tmp_path: Path) -> None:
     second = make_plan(Fabrication(task="A-B", seeds=(1,), metric="f1_micro@0.3"))
     second.model_copy(update={"trials": [*first.trials, *second.trials]}).write(run.plan("final"))
     page = Page(write_report(run, analyse(run)))
-    assert len(list(run.figures.glob("*.svg"))) == 6
+    assert len(list(run.figures.glob("*.svg"))) == 2 * len(KINDS)
     identities = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(identities) == len(set(identities))
     assert "f1_micro at the fixed threshold 0.3" in page.text

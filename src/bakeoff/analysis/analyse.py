@@ -8,14 +8,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from bakeoff.analysis import gate
-from bakeoff.analysis.facts import describe_data, group_environments, read_claims, repeat_commands
+from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
 from bakeoff.analysis.load import current_stored, write_analysis
 from bakeoff.analysis.model import Analysis, TaskAnalysis, TrialAnalysis
-from bakeoff.analysis.ranking import Field, best_simple, rank
-from bakeoff.analysis.recipes import describe_recipes
-from bakeoff.analysis.scoring import Yardstick, score_split, tuned_rules, yardstick
-from bakeoff.analysis.trials import describe_trial
+from bakeoff.analysis.ranking import Field, best_simple, label_ranges, rank
+from bakeoff.analysis.recipes import describe_recipes, read_proposals
+from bakeoff.analysis.recognising import no_skill_scores, recognise
+from bakeoff.analysis.scoring import Yardstick, describe_fit, fit, score_split, yardstick
+from bakeoff.analysis.trials import Scored, describe_trial
 from bakeoff.errors import RunError
 from bakeoff.records.paths import RunFolder, TrialFolder
 from bakeoff.records.results import Outputs
@@ -72,15 +73,15 @@ def current_analysis(run: RunFolder) -> Analysis:
 def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: TestOutputs) -> Analysis:
     phase = chosen_phase(plans)
     plan = plans[phase]
+    notes: list[str] = []
+    study = read_study(run, notes)
     tasks, trials = [], {}
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
         own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
-        part, described = _analyse_task(task, own, tests, plan.baseline)
+        part, described = _analyse_task(task, own, tests, plan.baseline, read_proposals(study))
         tasks.append(part)
         trials.update({trial.id: trial for trial in described})
     ordered = [trials[spec.id] for spec in plan.trials]
-    notes: list[str] = []
-    claims = read_claims(run, notes)
     return Analysis(
         study=plan.study,
         profile=plan.profile,
@@ -92,7 +93,7 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
         tasks=tasks,
         trials=ordered,
         environments=group_environments(ordered),
-        claims=claims,
+        claims=read_claims(study),
         commands=repeat_commands(),
         notes=notes,
         inputs={},
@@ -100,16 +101,19 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
 
 
 def _analyse_task(
-    task: TaskSpec, records: list[TrialRecord], tests: TestOutputs, baseline: str
+    task: TaskSpec, records: list[TrialRecord], tests: TestOutputs, baseline: str, proposals: Mapping[str, tuple[int, str]]
 ) -> tuple[TaskAnalysis, list[TrialAnalysis]]:
     measure = yardstick(task.kind, task.metric)
     trials: list[TrialAnalysis] = []
     sample: dict[str, Outputs] = {}
+    no_skill: dict[str, float] = {}
     for record in records:
         splits = _outputs(record, tests)
         check_same_examples(sample, splits, record.folder)
-        trials.append(_analyse_trial(record, measure, splits))
-        sample = sample or splits
+        if splits and not sample:
+            sample = splits
+            no_skill = no_skill_scores(measure, {split: outputs.gold for split, outputs in sample.items()})
+        trials.append(_analyse_trial(record, measure, splits, no_skill))
     specs = {record.spec.recipe.name: record.spec.recipe for record in records}
     field = Field(
         trials=trials,
@@ -122,6 +126,7 @@ def _analyse_task(
     simple = best_simple(field)
     declared = baseline in specs
     reference = baseline if declared else simple
+    data = describe_data(task, records, sample)
     return TaskAnalysis(
         name=task.name,
         kind=task.kind,
@@ -130,13 +135,15 @@ def _analyse_task(
         rule=measure.rule,
         higher_is_better=measure.higher_is_better,
         split=field.split,
-        data=describe_data(task, records, sample),
+        data=data,
         reference=reference,
         reference_is_declared=declared,
         simple=simple,
         leader=next((standing.recipe for standing in standings if standing.rank == 1), ""),
         standings=standings,
-        recipes=describe_recipes(list(specs.values()), reference),
+        no_skill=no_skill,
+        label_ranges=label_ranges(standings, data.labels),
+        recipes=describe_recipes(list(specs.values()), reference, proposals),
     ), trials
 
 
@@ -168,9 +175,15 @@ def check_same_examples(expected: Mapping[str, Outputs], found: Mapping[str, Out
             )
 
 
-def _analyse_trial(record: TrialRecord, measure: Yardstick, splits: Mapping[str, Outputs]) -> TrialAnalysis:
+def _analyse_trial(
+    record: TrialRecord, measure: Yardstick, splits: Mapping[str, Outputs], no_skill: Mapping[str, float]
+) -> TrialAnalysis:
     if not splits:
-        return describe_trial(record, None, None, None)
-    rules = tuned_rules(measure, splits["validation"])
-    scores = {split: score_split(measure, outputs, rules) for split, outputs in splits.items()}
-    return describe_trial(record, rules, scores["validation"], scores.get("test"))
+        return describe_trial(record, None)
+    fitted = fit(measure, splits["validation"])
+    scores = {split: score_split(measure, outputs, fitted) for split, outputs in splits.items()}
+    validation, opened = scores["validation"], scores.get("test")
+    judged = "validation" if opened is None else "test"
+    findings = recognise(measure, splits[judged], scores[judged], fitted, no_skill[judged])
+    tuning = describe_fit(measure, fitted, validation, opened)
+    return describe_trial(record, Scored(validation, opened, tuning, findings))

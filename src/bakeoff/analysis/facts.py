@@ -11,6 +11,7 @@ from bakeoff.analysis.folder import TrialRecord
 from bakeoff.analysis.model import Claim, Command, DataFacts, Environment, TrialAnalysis
 from bakeoff.catalog import registry
 from bakeoff.catalog.cards import DatasetCard
+from bakeoff.metrics.labels import RARE_POSITIVES, imbalance_ratio, is_rare
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import Outputs
 from bakeoff.records.specs import TaskSpec
@@ -30,6 +31,7 @@ def describe_data(task: TaskSpec, records: list[TrialRecord], splits: dict[str, 
     card = registry.cards("dataset").get(task.dataset)
     sizes = {split: len(outputs.ids) for split, outputs in splits.items()}
     trained = _training_fact(records, "train_examples", int)
+    positives = {split: np.sum(outputs.gold, axis=0, dtype=int) for split, outputs in splits.items()}
     width = next((outputs.gold.shape[1] for outputs in splits.values()), 0)
     return DataFacts(
         dataset=task.dataset,
@@ -42,7 +44,10 @@ def describe_data(task: TaskSpec, records: list[TrialRecord], splits: dict[str, 
         limits={"train": task.train_limit, "validation": task.validation_limit, "test": task.test_limit},
         sizes={**({} if trained is None else {"train": trained}), **sizes},
         labels=_label_names(records, card.labels if isinstance(card, DatasetCard) else (), width),
-        positives={split: np.sum(outputs.gold, axis=0, dtype=int).tolist() for split, outputs in splits.items()},
+        positives={split: counts.tolist() for split, counts in positives.items()},
+        rare={split: is_rare(counts).tolist() for split, counts in positives.items()},
+        rare_below=RARE_POSITIVES,
+        imbalance={split: imbalance_ratio(counts) for split, counts in positives.items()},
     )
 
 
@@ -78,25 +83,37 @@ def group_environments(trials: list[TrialAnalysis]) -> list[Environment]:
     return [Environment(facts=dict(facts), trials=ids) for facts, ids in groups.items()]
 
 
-def read_claims(run: RunFolder, notes: list[str]) -> list[Claim]:
-    """The claims of the resolved study, as text.
+def read_study(run: RunFolder, notes: list[str]) -> dict[str, Any]:
+    """The resolved study as it stands in the run folder: for what is no part of a plan.
 
     Args:
         run: the run folder.
         notes: gets a line if the study cannot be read.
 
     Returns:
-        The claims in the study's order.
+        The study; empty if it cannot be read.
     """
     if not run.study.exists():
         notes.append("study.yaml is missing: the study's claims are not known")
-        return []
+        return {}
     try:
         study = yaml.safe_load(run.study.read_bytes())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         notes.append(f"study.yaml cannot be read, so the study's claims are not known: {str(error).splitlines()[0]}")
-        return []
-    claims = study.get("claims") if isinstance(study, dict) else None
+        return {}
+    return study if isinstance(study, dict) else {}
+
+
+def read_claims(study: dict[str, Any]) -> list[Claim]:
+    """The claims of a study, as text.
+
+    Args:
+        study: the resolved study.
+
+    Returns:
+        The claims in the study's order.
+    """
+    claims = study.get("claims")
     return [Claim(text=str(claim)) for claim in claims] if isinstance(claims, list) else []
 
 

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import numpy as np
-
-from bakeoff.analysis.model import Flag, SeedScore, Split, SplitScores, Standing, Summary, TrialAnalysis
-from bakeoff.analysis.scoring import Yardstick
-
-
-def summarise(scores: Sequence[float]) -> Summary:
-    """Mean and standard deviation over seeds.
-
-    Args:
-        scores: a score for each seed, [S].
-
-    Returns:
-        The summary; a score that is nan makes both nan.
-    """
-    mean = float(np.mean(scores)) if scores else math.nan
-    return Summary(mean=mean, sd=float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan, n=len(scores))
+from bakeoff.analysis.calibrating import pool
+from bakeoff.analysis.model import (
+    Flag,
+    LabelRange,
+    RecipeCalibration,
+    SeedScore,
+    Split,
+    SplitScores,
+    Standing,
+    Summary,
+    TrialAnalysis,
+)
+from bakeoff.analysis.recognising import flag_findings
+from bakeoff.analysis.scoring import PER_LABEL, TUNED, Yardstick
+from bakeoff.analysis.summarising import mean_labels, mean_thresholds, predicted_table, score_table, summarise
 
 
 @dataclass(frozen=True)
@@ -144,32 +141,77 @@ def rank(field: Field) -> list[Standing]:
 def _standing(field: Field, recipe: str, simple: str, reference: str) -> Standing:
     trials = field.of(recipe)
     seeds = [SeedScore(seed=trial.seed, trial=trial.id, state=trial.state, score=field.score(trial)) for trial in trials]
-    complete = [trial for trial in trials if trial.validation is not None]
+    splits = {
+        "validation": [trial.validation for trial in trials if trial.validation is not None],
+        "test": [trial.test for trial in trials if trial.test is not None],
+    }
+    fitted = [trial.tuning for trial in trials if trial.tuning is not None]
     score = summarise([seed.score for seed in seeds if seed.score is not None])
-    label_f1 = [found.label_f1 for trial in trials if (found := field.scores(trial)) is not None]
     return Standing(
         recipe=recipe,
         rank=0,
         planned=len(trials),
-        complete=len(complete),
-        failed=sum(trial.state.ended for trial in trials) - len(complete),
+        complete=len(splits["validation"]),
+        failed=sum(trial.state.ended for trial in trials) - len(splits["validation"]),
         seeds=seeds,
         score=score,
         difference=score.mean - field.mean(reference) if reference and reference != recipe else None,
-        validation=_table([trial.validation for trial in complete if trial.validation is not None]),
-        test=_table([trial.test for trial in complete if trial.test is not None]),
-        label_f1=np.mean(label_f1, axis=0).tolist() if label_f1 else [],
+        validation=score_table(splits["validation"]),
+        test=score_table(splits["test"]),
+        predicted={split: predicted_table(scores) for split, scores in splits.items() if scores},
+        labels=mean_labels([scores.labels for scores in splits[field.split]]),
+        label_thresholds=mean_thresholds([tuning.label_thresholds for tuning in fitted]),
+        calibration=_calibration(field, trials),
+        optimism=_rules([tuning.optimism for tuning in fitted]),
+        gap=_rules([tuning.gap for tuning in fitted if tuning.gap]),
         flags=_flags(field, recipe, trials, simple),
     )
 
 
-def _table(splits: list[SplitScores]) -> dict[str, dict[str, Summary]]:
-    if not splits:
-        return {}
-    return {
-        rule: {metric: summarise([split.scores[rule][metric] for split in splits]) for metric in scores}
-        for rule, scores in splits[0].scores.items()
+def _rules(seeds: list[dict[str, float]]) -> dict[str, Summary]:
+    return {rule: summarise([seed[rule] for seed in seeds]) for rule in (TUNED, PER_LABEL)} if seeds else {}
+
+
+def _calibration(field: Field, trials: list[TrialAnalysis]) -> RecipeCalibration | None:
+    found = [
+        (scores.calibration, trial.tuning.temperature)
+        for trial in trials
+        if (scores := field.scores(trial)) is not None and scores.calibration is not None and trial.tuning is not None
+    ]
+    return pool([calibration for calibration, _ in found], [temperature for _, temperature in found])
+
+
+def label_ranges(standings: list[Standing], labels: list[str]) -> list[LabelRange]:
+    """Order labels by how far recipes lie apart on them.
+
+    With many labels some differ by chance: this is for looking, not for proving. Recipes that have no skill are left out,
+    as they would be the worst of all on every label.
+
+    Args:
+        standings: the recipes of a task.
+        labels: label names, L of them.
+
+    Returns:
+        The labels, the farthest first, equal ones in their order; empty for fewer than two such recipes.
+    """
+    found = {
+        entry.recipe: entry.labels.f1
+        for entry in standings
+        if entry.labels
+        and not math.isnan(entry.score.mean)
+        and not any(flag.kind in ("collapsed", "no-skill") for flag in entry.flags)
     }
+    if len(found) < 2:
+        return []
+    ranges = []
+    for place, label in enumerate(labels):
+        best = max(found, key=lambda recipe: found[recipe][place])
+        worst = min(found, key=lambda recipe: found[recipe][place])
+        high, low = found[best][place], found[worst][place]
+        ranges.append(
+            LabelRange(label=label, place=place, range=high - low, best=best, best_f1=high, worst=worst, worst_f1=low)
+        )
+    return sorted(ranges, key=lambda entry: -entry.range)
 
 
 def _flags(field: Field, recipe: str, trials: list[TrialAnalysis], simple: str) -> list[Flag]:
@@ -182,17 +224,7 @@ def _flags(field: Field, recipe: str, trials: list[TrialAnalysis], simple: str) 
         flags.append(Flag(kind="incomplete", text=text))
     if waiting:
         flags.append(Flag(kind="unfinished", text=f"{len(waiting)} of {len(trials)} trials are still to run"))
-    for kind, words, found in (
-        ("not-finite", "outputs are not finite, so there is no score", [t for t in trials if _any(t, "finite", False)]),
-        ("collapsed", "outputs are the same for every example (collapsed)", [t for t in trials if _any(t, "constant", True)]),
-    ):
-        if found:
-            text = f"{words}: seed {', '.join(str(trial.seed) for trial in found)}"
-            flags.append(Flag.model_validate({"kind": kind, "text": text}))
+    flags += flag_findings(trials)
     if simple and not field.recipes[recipe] and field.gain(field.mean(recipe), field.mean(simple)) < 0:
         flags.append(Flag(kind="below-simple", text=f"below {simple}, which uses no pretrained model"))
     return flags
-
-
-def _any(trial: TrialAnalysis, fact: str, value: bool) -> bool:
-    return any(getattr(split, fact) is value for split in (trial.validation, trial.test) if split is not None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bakeoff.analysis.model import Difference, RecipeFacts
 from bakeoff.analysis.trials import flatten
 from bakeoff.records.specs import RecipeSpec
@@ -30,12 +33,32 @@ def settings(recipe: RecipeSpec) -> dict[str, str]:
     return facts
 
 
-def describe_recipes(recipes: list[RecipeSpec], reference: str) -> list[RecipeFacts]:
+def read_proposals(study: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+    """How many settings were tried to arrive at each recipe, as the study says: declared under `tuned`, or by its sweep.
+
+    Args:
+        study: the resolved study.
+
+    Returns:
+        Number and source by recipe; a recipe that the study says nothing of is left out.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    sweep, tuned = study.get("sweep"), study.get("tuned")
+    if isinstance(sweep, dict) and isinstance(sweep.get("proposals"), int) and isinstance(sweep.get("recipes"), list):
+        found.update({str(name): (sweep["proposals"], "the sweep of this study") for name in sweep["recipes"]})
+    for name, entry in tuned.items() if isinstance(tuned, dict) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("proposals"), int):
+            found[str(name)] = (entry["proposals"], str(entry.get("source") or ""))
+    return found
+
+
+def describe_recipes(recipes: list[RecipeSpec], reference: str, proposals: Mapping[str, tuple[int, str]]) -> list[RecipeFacts]:
     """What each recipe of a task is.
 
     Args:
         recipes: the recipes, in the order of the plan.
         reference: name of the recipe that others are compared with; empty if there is none.
+        proposals: how many settings were tried to arrive at a recipe, and where that is told, by recipe.
 
     Returns:
         Their facts in the same order.
@@ -45,11 +68,14 @@ def describe_recipes(recipes: list[RecipeSpec], reference: str) -> list[RecipeFa
     described = []
     for recipe in recipes:
         here = all_settings[recipe.name]
+        tried, told = proposals.get(recipe.name, (1, ""))
         keys = [*here, *(key for key in there if key not in here)] if there else []
         described.append(
             RecipeFacts(
                 name=recipe.name,
                 simple=recipe.model is None,
+                proposals=tried,
+                tuned=told,
                 settings=here,
                 differences=[
                     Difference(key=key, here=here.get(key, ""), there=there.get(key, ""))

@@ -1,7 +1,8 @@
-"""Score one trial's outputs at every threshold rule."""
+"""Fit a trial's thresholds and temperature on validation, and score its outputs at every threshold rule."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +10,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.analysis.model import SplitScores
+from bakeoff.analysis.calibrating import calibrate
+from bakeoff.analysis.model import LabelScores, SplitScores, Tuning
 from bakeoff.catalog import registry
-from bakeoff.metrics.multilabel import multilabel_scores, outputs_are_constant, outputs_are_finite, sigmoid, split_metric
-from bakeoff.metrics.scores import SCORES, label_f1
-from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide, tune_label_thresholds, tune_threshold
+from bakeoff.metrics.calibration import fit_temperature
+from bakeoff.metrics.labels import score_labels
+from bakeoff.metrics.multilabel import (
+    output_spread,
+    outputs_are_constant,
+    outputs_are_finite,
+    score_decisions,
+    sigmoid,
+    split_metric,
+)
+from bakeoff.metrics.ranking import RANKED, label_average_precision
+from bakeoff.metrics.scores import SCORES, labels_per_example
+from bakeoff.metrics.shrinkage import Tuned, tune
+from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide
 from bakeoff.records.results import Outputs
 
 TUNED = "tuned"
 PER_LABEL = "per-label"
+NO_THRESHOLD = "none"
+TUNED_FOR = "f1_macro"
+"""What thresholds are tuned for where the task's metric needs none."""
 
+Metric = Callable[[Any, Any], float]
 Rules = dict[str, float | NDArray[np.float64]]
 
 
@@ -28,17 +45,42 @@ class Yardstick:
 
     Attributes:
         metric: the bare name of the task's metric.
-        rule: the rule of the task's metric: `tuned`, or a fixed threshold as text.
+        rule: the rule of the task's metric: `tuned`, a fixed threshold as text, or `none`.
         higher_is_better: its direction.
-        metrics: function by name of every metric that is scored.
+        metrics: function by name of every metric that is scored on decisions.
+        ranked: function by name of every metric that is scored on probabilities.
         fixed: the fixed thresholds, by rule.
     """
 
     metric: str
     rule: str
     higher_is_better: bool
-    metrics: dict[str, Callable[[Any, Any], float]]
+    metrics: dict[str, Metric]
+    ranked: dict[str, Metric]
     fixed: dict[str, float]
+
+    @property
+    def tuned_for(self) -> str:
+        """Name of the metric that thresholds are tuned for."""
+        return self.metric if self.metric in self.metrics else TUNED_FOR
+
+    @property
+    def decided_rule(self) -> str:
+        """The rule of decisions: that of the task's metric, or `tuned` where that needs none."""
+        return TUNED if self.rule == NO_THRESHOLD else self.rule
+
+    def gain(self, value: float, over: float) -> float:
+        """By how much one value of what thresholds are tuned for is better than another.
+
+        Args:
+            value: the value.
+            over: the other.
+
+        Returns:
+            Positive if it is better; nan if either is.
+        """
+        higher = self.higher_is_better or self.tuned_for != self.metric
+        return value - over if higher else over - value
 
 
 def yardstick(kind: str, metric: str) -> Yardstick:
@@ -52,70 +94,143 @@ def yardstick(kind: str, metric: str) -> Yardstick:
         The yardstick.
     """
     bare, asked = split_metric(metric)
-    card = registry.metric(bare)
-    names = dict.fromkeys([*registry.task(kind).metrics, bare])
+    cards = [registry.metric(name) for name in dict.fromkeys([*registry.task(kind).metrics, bare])]
+    known = {**SCORES, **RANKED}
+    functions = {card.name: known[card.name] if card.name in known else card.load() for card in cards}
+    ranked = {card.name: functions[card.name] for card in cards if not card.thresholded}
     fixed = {str(threshold): threshold for threshold in FIXED_THRESHOLDS}
     if asked is not None:
         fixed[str(asked)] = asked
+    rule = TUNED if asked is None else str(asked)
     return Yardstick(
         metric=bare,
-        rule=TUNED if asked is None else str(asked),
-        higher_is_better=card.higher_is_better,
-        metrics={name: SCORES[name] if name in SCORES else registry.metric(name).load() for name in names},
+        rule=NO_THRESHOLD if bare in ranked else rule,
+        higher_is_better=registry.metric(bare).higher_is_better,
+        metrics={name: function for name, function in functions.items() if name not in ranked},
+        ranked=ranked,
         fixed=dict(sorted(fixed.items(), key=lambda item: item[1])),
     )
 
 
-def tuned_rules(measure: Yardstick, validation: Outputs) -> Rules:
-    """Every threshold rule of a trial, the tuned ones fitted on its validation outputs alone.
+@dataclass(frozen=True)
+class Fit:
+    """What was fitted on a trial's validation outputs.
+
+    Attributes:
+        tuned: its thresholds.
+        temperature: what its logits are divided by; nan if an output is not finite.
+        rules: thresholds by rule: the fixed ones, `tuned` and `per-label`; the tuned ones are nan if an output is not
+            finite.
+    """
+
+    tuned: Tuned
+    temperature: float
+    rules: Rules
+
+
+def fit(measure: Yardstick, validation: Outputs) -> Fit:
+    """Fit everything that is fitted after training, on validation outputs alone.
 
     Args:
         measure: the task's yardstick.
         validation: the trial's outputs on validation.
 
     Returns:
-        Thresholds by rule: the fixed ones, `tuned` and `per-label`; the tuned ones are nan if an output is not finite.
+        Thresholds and temperature.
     """
-    if not outputs_are_finite(validation.outputs):
-        return {**measure.fixed, TUNED: float("nan"), PER_LABEL: np.full(validation.gold.shape[1], np.nan)}
+    name = measure.tuned_for
+    function = measure.metrics[name]
+    higher = measure.higher_is_better or name != measure.metric
+    signed = function if higher else lambda gold, predicted: -function(gold, predicted)
+    finite = outputs_are_finite(validation.outputs)
     probabilities = sigmoid(validation.outputs)
-    known = measure.metric in SCORES
-    function = measure.metrics[measure.metric]
-    signed = function if measure.higher_is_better else lambda gold, predicted: -function(gold, predicted)
-    tuned, _ = tune_threshold(validation.gold, probabilities, measure.metric if known else signed)
-    return {**measure.fixed, TUNED: tuned, PER_LABEL: tune_label_thresholds(validation.gold, probabilities, tuned)}
+    tuned = tune(validation.gold, probabilities, name if SCORES.get(name) is function else signed)
+    temperature = fit_temperature(validation.gold, validation.outputs) if finite else math.nan
+    return Fit(tuned, temperature, {**measure.fixed, TUNED: tuned.threshold, PER_LABEL: tuned.labels})
 
 
-def score_split(measure: Yardstick, outputs: Outputs, rules: Rules) -> SplitScores:
+def score_split(measure: Yardstick, outputs: Outputs, fitted: Fit) -> SplitScores:
     """Score outputs at every rule.
 
     Args:
         measure: the task's yardstick.
         outputs: a trial's outputs on one split.
-        rules: its thresholds by rule.
+        fitted: its thresholds and temperature.
 
     Returns:
         The scores; all nan if an output, on this split or on the one that thresholds were tuned on, is not finite.
     """
     gold = outputs.gold.astype(bool)
-    usable = {rule: threshold for rule, threshold in rules.items() if not np.isnan(threshold).any()}
     finite = outputs_are_finite(outputs.outputs)
-    flat = multilabel_scores(gold, outputs.outputs, {f"@{rule}": usable[rule] for rule in usable}, measure.metrics)
-    nothing = float("nan")
-    scores = {rule: {name: flat.get(f"{name}@{rule}", nothing) for name in measure.metrics} for rule in rules}
+    usable = {rule: value for rule, value in fitted.rules.items() if finite and not np.isnan(value).any()}
     probabilities = sigmoid(outputs.outputs)
-    decided = {rule: decide(probabilities, usable[rule]) for rule in usable} if finite else {}
-    ranked = decided.get(measure.rule)
+    decided = {rule: decide(probabilities, threshold) for rule, threshold in usable.items()}
+    scores = {
+        rule: score_decisions(gold, decided[rule], measure.metrics)
+        if rule in decided
+        else dict.fromkeys(measure.metrics, math.nan)
+        for rule in fitted.rules
+    }
+    scores[NO_THRESHOLD] = {
+        name: float(function(gold, probabilities)) if finite else math.nan for name, function in measure.ranked.items()
+    }
     return SplitScores(
         examples=len(gold),
-        labels_per_example=float(gold.sum(axis=1).mean()) if len(gold) else nothing,
+        labels_per_example=labels_per_example(gold),
         finite=finite,
+        not_finite=int(np.count_nonzero(~np.isfinite(outputs.outputs))),
         constant=outputs_are_constant(outputs.outputs),
-        predicted_per_example={rule: _per_example(decided.get(rule)) for rule in rules},
+        spread=output_spread(outputs.outputs),
+        predicted_per_example={
+            rule: labels_per_example(decided[rule]) if rule in decided else math.nan for rule in fitted.rules
+        },
         scores=scores,
-        label_f1=[nothing] * gold.shape[1] if ranked is None else label_f1(gold, ranked).tolist(),
+        labels=_labels(gold, probabilities, decided.get(measure.decided_rule), decided.get(PER_LABEL)),
+        calibration=calibrate(outputs, fitted.temperature) if finite and len(gold) else None,
     )
 
 
-def _per_example(decided: NDArray[np.bool_] | None) -> float:
-    return float(decided.sum(axis=1).mean()) if decided is not None and len(decided) else float("nan")
+def _labels(
+    gold: NDArray[np.bool_],
+    probabilities: NDArray[np.float64],
+    decided: NDArray[np.bool_] | None,
+    own: NDArray[np.bool_] | None,
+) -> LabelScores:
+    nothing = [math.nan] * gold.shape[1]
+    at_rule = None if decided is None else score_labels(gold, decided)
+    return LabelScores(
+        f1=nothing if at_rule is None else at_rule.f1.tolist(),
+        precision=nothing if at_rule is None else at_rule.precision.tolist(),
+        recall=nothing if at_rule is None else at_rule.recall.tolist(),
+        own_f1=nothing if own is None else score_labels(gold, own).f1.tolist(),
+        average_precision=nothing if decided is None else label_average_precision(gold, probabilities).tolist(),
+    )
+
+
+def describe_fit(measure: Yardstick, fitted: Fit, validation: SplitScores, opened: SplitScores | None) -> Tuning:
+    """What was fitted, and by how much scores on validation flatter.
+
+    Args:
+        measure: the task's yardstick.
+        fitted: what was fitted.
+        validation: scores on validation.
+        opened: scores on the split that nothing was fitted on; None while it stays closed.
+
+    Returns:
+        The facts.
+    """
+    tuned, name = fitted.tuned, measure.tuned_for
+    gap = {}
+    if opened is not None:
+        gap = {rule: measure.gain(validation.scores[rule][name], opened.scores[rule][name]) for rule in (TUNED, PER_LABEL)}
+    return Tuning(
+        metric=name,
+        threshold=tuned.threshold,
+        label_thresholds=tuned.labels.tolist(),
+        unshrunk=tuned.unshrunk.tolist(),
+        kappa=tuned.kappa,
+        folds=tuned.folds,
+        optimism=dict(zip((TUNED, PER_LABEL), tuned.optimism, strict=True)),
+        gap=gap,
+        temperature=fitted.temperature,
+    )

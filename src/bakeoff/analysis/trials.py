@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from bakeoff.analysis.folder import TrialRecord
-from bakeoff.analysis.model import SplitScores, TrialAnalysis, Validated
-from bakeoff.analysis.scoring import PER_LABEL, TUNED, Rules
+from bakeoff.analysis.model import Finding, SplitScores, TrialAnalysis, Tuning, Validated
 from bakeoff.errors import FormatError
 from bakeoff.records.files import number, read_lines
 from bakeoff.records.paths import TrialFolder
@@ -18,16 +18,29 @@ from bakeoff.records.results import Circumstances
 CURVE_POINTS = 200
 
 
-def describe_trial(
-    record: TrialRecord, rules: Rules | None, validation: SplitScores | None, test: SplitScores | None
-) -> TrialAnalysis:
+@dataclass(frozen=True)
+class Scored:
+    """What was found in the outputs of a trial that completed.
+
+    Attributes:
+        validation: its scores on validation.
+        test: its scores on test; None while test stays closed.
+        tuning: what was fitted on its validation outputs.
+        findings: what was recognised in its outputs.
+    """
+
+    validation: SplitScores
+    test: SplitScores | None
+    tuning: Tuning
+    findings: list[Finding]
+
+
+def describe_trial(record: TrialRecord, scored: Scored | None) -> TrialAnalysis:
     """One trial's part of the analysis.
 
     Args:
         record: the trial.
-        rules: its thresholds by rule; None if it is not complete.
-        validation: its scores on validation.
-        test: its scores on test; None while test stays closed.
+        scored: what was found in its outputs; None if it is not complete.
 
     Returns:
         Its part.
@@ -53,10 +66,7 @@ def describe_trial(
         seed=record.spec.seed,
         **{key: getattr(state, key) for key in ("state", "reason", "where", "remedy", "attempt", "last_lines", "log")},
         again=state.again or again_command(record),
-        validation=validation,
-        test=test,
-        threshold=None if rules is None else float(np.asarray(rules[TUNED])),
-        label_thresholds=[] if rules is None else np.asarray(rules[PER_LABEL]).tolist(),
+        **{} if scored is None else {field.name: getattr(scored, field.name) for field in fields(Scored)},
         history=_history(record, notes),
         curve_steps=steps,
         curve_loss=losses,

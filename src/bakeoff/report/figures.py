@@ -17,7 +17,6 @@ from markupsafe import Markup
 
 from bakeoff.analysis.model import TaskAnalysis, TrialAnalysis
 from bakeoff.records.files import write_bytes
-from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
 from bakeoff.report.inline import inline_svg
 
@@ -110,24 +109,6 @@ def shown(text: str, longest: int = 44) -> str:
     """
     line = "".join(character if character.isprintable() else " " for character in text)
     return line if len(line) <= longest else line[: longest - 1] + "…"
-
-
-def make_figures(run: RunFolder, task: TaskAnalysis, trials: list[TrialAnalysis], number: int) -> list[Figure]:
-    """Draw and write every figure of a task.
-
-    Args:
-        run: the run folder.
-        task: the task.
-        trials: its trials.
-        number: the task's place, from 1: it keeps file names apart.
-
-    Returns:
-        The figures that there are data for: ranking, training loss, validation.
-    """
-    tail = f"{number}-{slug(task.name)}"
-    sketches = [ranking(task, f"ranking-{tail}"), loss_curves(task, trials, f"loss-{tail}")]
-    sketches.append(validation_curves(task, trials, f"validation-{tail}"))
-    return [draw(run.figures, sketch) for sketch in sketches if len(sketch.table) > 1]
 
 
 @contextmanager
@@ -284,7 +265,7 @@ def _curves(
         axes.set_xlabel("optimizer step")
         axes.set_title(shown(what), loc="left", fontsize=10, color=palette.INK)
         axes.margins(x=0.02)
-        _legend(axes, list(dict.fromkeys(trial.recipe for trial, _ in drawn)), places)
+        legend(axes, list(dict.fromkeys(trial.recipe for trial, _ in drawn)), places)
 
     ends = "; ".join(f"{trial.recipe} seed {trial.seed} ends at {curve[-1][1]:.4g}" for trial, curve in drawn)
     table: list[list[Any]] = [["recipe", "seed", "step", what]]
@@ -292,7 +273,14 @@ def _curves(
     return Sketch(name, f"{what} over training", f"A line a trial. {ends}.", (4.6, 3.1), draw, table)
 
 
-def _legend(axes: Axes, recipes: list[str], places: dict[str, int]) -> None:
+def legend(axes: Axes, recipes: list[str], places: dict[str, int]) -> None:
+    """Name the lines of two to eight recipes; of more, the page's tables tell the colours.
+
+    Args:
+        axes: where it is drawn.
+        recipes: their names.
+        places: place of each in the plan, from 0, which gives its colour and dashes.
+    """
     if len(recipes) < 2 or len(recipes) > 8:
         return
     from matplotlib.lines import Line2D
@@ -302,6 +290,6 @@ def _legend(axes: Axes, recipes: list[str], places: dict[str, int]) -> None:
         for name in recipes
     ]
     # a label that begins with "_" would be left out of a legend, so the texts are set afterwards
-    legend = axes.legend(lines, ["."] * len(lines), frameon=False, fontsize=8.5)
-    for text, name in zip(legend.get_texts(), recipes, strict=True):
+    made = axes.legend(lines, ["."] * len(lines), frameon=False, fontsize=8.5)
+    for text, name in zip(made.get_texts(), recipes, strict=True):
         text.set_text(shown(name, 24))

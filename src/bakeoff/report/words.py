@@ -41,6 +41,58 @@ def summary(found: Summary | None) -> str:
     return score(found.mean) + (f" ± {found.sd:.4f}" if math.isfinite(found.sd) else "")
 
 
+def threshold(value: float | None) -> str:
+    """A threshold or another probability, which may be very small.
+
+    Args:
+        value: the probability; None where there is none.
+
+    Returns:
+        Four decimals, or two digits below 0.001, with an exponent below a millionth.
+    """
+    if value is None or not math.isfinite(value) or value >= 0.001 or value == 0:
+        return score(value)
+    if value < 1e-6:
+        return f"{value:.1e}".replace("-", "−")
+    return f"{value:.{1 - math.floor(math.log10(value))}f}"
+
+
+def count(value: float) -> str:
+    """A mean number of labels.
+
+    Args:
+        value: the number.
+
+    Returns:
+        Two decimals.
+    """
+    return f"{value:.2f}" if math.isfinite(value) else NOTHING
+
+
+def kappa(values: list[float]) -> str:
+    """How strongly thresholds a label were shrunk, for each seed.
+
+    Args:
+        values: κ of each seed.
+
+    Returns:
+        The words; `∞` where every label has the common threshold.
+    """
+    return ", ".join("∞" if math.isinf(value) else f"{value:g}" if math.isfinite(value) else NOTHING for value in values)
+
+
+def mean_points(found: Summary | None) -> str:
+    """A mean difference in points.
+
+    Args:
+        found: the difference over seeds; None where there is none.
+
+    Returns:
+        The words, with a sign.
+    """
+    return points(found.mean) if found is not None else NOTHING
+
+
 def points(value: float | None) -> str:
     """A difference of scores in points (hundredths).
 
@@ -109,8 +161,10 @@ def metric(task: TaskAnalysis) -> str:
     Returns:
         The words.
     """
-    threshold = "the threshold tuned on validation" if task.rule == "tuned" else f"the fixed threshold {task.rule}"
-    return f"{task.bare_metric} at {threshold}"
+    if task.rule == "none":
+        return f"{task.bare_metric}, which needs no threshold"
+    at = "the threshold tuned on validation" if task.rule == "tuned" else f"the fixed threshold {task.rule}"
+    return f"{task.bare_metric} at {at}"
 
 
 def seeds(count: int) -> str:
@@ -187,13 +241,32 @@ def caveats(analysis: Analysis, task: TaskAnalysis) -> list[str]:
     if better:
         sentences.append(f"{', '.join(better)}: a higher mean, but over part of the seeds only; a failed trial leaves no rank.")
     for entry in task.standings:
-        sentences += [
-            f"{entry.recipe}: {flag.text}." for flag in entry.flags if flag.kind not in ("unfinished", "below-simple")
-        ]
+        flags = [flag for flag in entry.flags if flag.kind not in ("unfinished", "below-simple")]
+        sentences += [f"{entry.recipe}: {flag.text}" + (f" ({flag.evidence})." if flag.evidence else ".") for flag in flags]
+    sentences += unequal_tuning(task)
     below = [entry.recipe for entry in task.standings if any(flag.kind == "below-simple" for flag in entry.flags)]
     if below:
         sentences.append(f"Below {task.simple}, which uses no pretrained model: {', '.join(below)}.")
     return sentences
+
+
+def unequal_tuning(task: TaskAnalysis) -> list[str]:
+    """A warning where some recipes were tuned more than others.
+
+    Args:
+        task: the task.
+
+    Returns:
+        One sentence; none where every recipe was tuned alike.
+    """
+    told = {recipe.name: recipe.proposals for recipe in task.recipes}
+    if len(set(told.values())) < 2:
+        return []
+    counts = ", ".join(f"{name} {count}" for name, count in told.items())
+    return [
+        f"Recipes were not tuned alike (settings tried: {counts}): better here means better at these settings, and the more "
+        "a recipe was tuned the more its lead may be owed to that."
+    ]
 
 
 def _seed_range(task: TaskAnalysis) -> str:

@@ -1,0 +1,68 @@
+"""Whether probabilities mean what they say: of one trial, and of a recipe over its seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bakeoff.analysis.model import Calibration, RecipeCalibration
+from bakeoff.analysis.summarising import summarise
+from bakeoff.metrics.calibration import mean_entropy, reliability
+from bakeoff.metrics.counts import ratio
+from bakeoff.metrics.multilabel import sigmoid
+from bakeoff.records.results import Outputs
+
+
+def calibrate(outputs: Outputs, temperature: float) -> Calibration:
+    """Compare a trial's probabilities with what is true.
+
+    Args:
+        outputs: finite outputs on one split.
+        temperature: fitted on validation; nan if there is none.
+
+    Returns:
+        The comparison, before and after the temperature.
+    """
+    probabilities = sigmoid(outputs.outputs)
+    found = reliability(outputs.gold, probabilities)
+    logits = outputs.outputs.astype(np.float64)
+    scaled = reliability(outputs.gold, sigmoid(logits / temperature)).error if np.isfinite(temperature) else np.nan
+    return Calibration(
+        counts=found.counts.tolist(),
+        said=found.said.tolist(),
+        true=found.true.tolist(),
+        error=found.error,
+        scaled_error=float(scaled),
+        mean_probability=float(probabilities.mean()),
+        prevalence=float(outputs.gold.mean()),
+        entropy=mean_entropy(probabilities),
+    )
+
+
+def pool(calibrations: list[Calibration], temperatures: list[float]) -> RecipeCalibration | None:
+    """Put the seeds of a recipe together: bins are added, numbers are averaged.
+
+    Args:
+        calibrations: of each seed with finite outputs, on one split.
+        temperatures: of the same seeds.
+
+    Returns:
+        The recipe's calibration; None without a seed.
+    """
+    if not calibrations:
+        return None
+    counts = np.array([one.counts for one in calibrations])
+    said, true = (
+        ratio(np.sum(counts * np.array(values), axis=0), counts.sum(axis=0))
+        for values in ([one.said for one in calibrations], [one.true for one in calibrations])
+    )
+    return RecipeCalibration(
+        counts=counts.sum(axis=0).tolist(),
+        said=said.tolist(),
+        true=true.tolist(),
+        error=summarise([one.error for one in calibrations]),
+        scaled_error=summarise([one.scaled_error for one in calibrations]),
+        temperature=summarise(temperatures),
+        mean_probability=summarise([one.mean_probability for one in calibrations]),
+        prevalence=calibrations[0].prevalence,
+        entropy=summarise([one.entropy for one in calibrations]),
+    )
