@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 LAZY = (
     "accelerate.state",
     "accelerate.utils",
     "torch.optim.adamw",
+    "torch.profiler._cupti_monitor",
     "torch.utils.deterministic",
+    "torch.utils.serialization",
+    "torch.utils.serialization.config",
     "transformers.initialization",
     "transformers.tokenization_utils_tokenizers",
 )
+"""What torch, transformers and accelerate import at first use, as far as the installed versions have it."""
 
 
 def modules_of(family: str) -> list[str]:
@@ -24,11 +29,36 @@ def modules_of(family: str) -> list[str]:
         Those that exist in the installed transformers.
     """
     folder = family.replace("-", "_")
-    candidates = [f"transformers.models.{folder}.{part}_{folder}" for part in ("configuration", "modeling", "tokenization")]
-    return [name for name in candidates if importlib.util.find_spec(f"transformers.models.{folder}") and _exists(name)]
+    parts = ("configuration", "modeling", "tokenization")
+    return [name for part in parts if exists(name := f"transformers.models.{folder}.{part}_{folder}")]
 
 
-def _exists(name: str) -> bool:
+def touch_tokenizer(family: str) -> None:
+    """Let transformers find a family's tokenizer class, as it does for a folder: it imports other families on the way.
+
+    Args:
+        family: `model_type`; its modules are imported.
+    """
+    from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
+
+    folder = family.replace("-", "_")
+    module = sys.modules.get(f"transformers.models.{folder}.tokenization_{folder}")
+    if module is None:
+        return
+    for name in list(vars(module)):
+        if name.endswith("Tokenizer") and getattr(module, name).__module__ == module.__name__:
+            tokenizer_class_from_name(name)
+
+
+def exists(name: str) -> bool:
+    """Whether a module can be imported.
+
+    Args:
+        name: its full name.
+
+    Returns:
+        False if it, or a package that it would be in, is not there.
+    """
     try:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:

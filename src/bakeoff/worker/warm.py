@@ -37,6 +37,8 @@ ALWAYS = (
     "safetensors.torch",
     "sklearn.feature_extraction.text",
     "sklearn.linear_model",
+    "bakeoff.losses.inspection",
+    "bakeoff.training.convert",
     "bakeoff.training.full",
     "bakeoff.training.tfidf",
     "bakeoff.tasks.tokens",
@@ -59,7 +61,7 @@ def preload(families: list[str]) -> None:
 
     for name in (*ALWAYS, *(module for family in families for module in modules_of(family))):
         importlib.import_module(name)
-    _touch_lazy_parts()
+    _touch_lazy_parts(families)
     tasks = Path("/proc/self/task")
     if tasks.is_dir() and (threads := len(list(tasks.iterdir()))) > 1:
         raise JobError(
@@ -67,13 +69,15 @@ def preload(families: list[str]) -> None:
         )
 
 
-def _touch_lazy_parts() -> None:
+def _touch_lazy_parts(families: list[str]) -> None:
     """Import what libraries import at first use, without computing anything."""
     from bakeoff.catalog import registry
-    from bakeoff.worker.families import LAZY
+    from bakeoff.worker.families import LAZY, exists, touch_tokenizer
 
-    for name in LAZY:
+    for name in filter(exists, LAZY):
         importlib.import_module(name)
+    for family in families:
+        touch_tokenizer(family)
     for kind in ("loss", "method", "metric"):
         for card in registry.cards(kind).values():
             card.load()
