@@ -166,6 +166,7 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
         baseline=entry.baseline or "",
         limits=entry.limits,
         keep=entry.keep,
+        tuned=entry.tuned,
         claims=entry.claims,
         expect=entry.expect,
         verdict=entry.verdict,

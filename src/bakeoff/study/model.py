@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from bakeoff.errors import Fault
 from bakeoff.records.specs import Component, Pooling
 from bakeoff.study.reading import LINE_BREAK, core_value
-from bakeoff.study.shape import Entry, Limits, Phase, Sweep, Training, Verdict
+from bakeoff.study.shape import Entry, Limits, Phase, Sweep, Training, Tuned, Verdict
 from bakeoff.study.tree import Node
 
 
@@ -105,6 +105,7 @@ class Study(BaseModel):
         baseline: the recipe that others are compared with, or empty.
         limits: what a trial and the study may use.
         keep: models kept after completion.
+        tuned: how much recipes were tuned before this study, by name.
         claims: sentences that the verdict answers, as written.
         expect: lowest and highest expected value, by recipe and metric.
         verdict: when the verdict is green or yellow.
@@ -124,6 +125,7 @@ class Study(BaseModel):
     baseline: str = ""
     limits: Limits
     keep: Literal["none", "best", "winner", "all"]
+    tuned: dict[str, Tuned] = Field(default_factory=dict)
     claims: list[str]
     expect: dict[str, dict[str, list[float]]]
     verdict: Verdict
@@ -172,7 +174,7 @@ class Study(BaseModel):
         if self.baseline:
             body["baseline"] = self.baseline
         body |= {"seeds": self.seeds, "data_seed": self.data_seed}
-        for key in ("claims", "expect", "phases"):
+        for key in ("tuned", "claims", "expect", "phases"):
             if getattr(self, key):
                 body[key] = self.model_dump(mode="json", exclude_none=True)[key]
         if self.sweep:

@@ -148,6 +148,8 @@ def check_references(root: Node, profiles: list[str], faults: Faults) -> None:
     _check_phases(root, recipes, profiles, faults)
     for node in (root.at("sweep", "recipes") or root.holding({})).items:
         _check_recipe_name(node, recipes, faults)
+    for name, entry in (root.at("tuned") or root.holding({})).entries.items():
+        _check_recipe_name(Node(name, entry.file, entry.key_line, entry.key, text=name), recipes, faults)
     _check_seeds(root, faults)
     for group in ("recipes", "tasks"):
         _check_names(root.at(group), faults)

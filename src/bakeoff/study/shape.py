@@ -245,6 +245,18 @@ class Sweep(Entry):
     proposals: int = Field(ge=1)
 
 
+class Tuned(Entry):
+    """How a recipe's settings were found, for the report: it changes no number.
+
+    Attributes:
+        proposals: settings that were tried to arrive at the recipe, the chosen one included.
+        source: where and how, such as the study that chose them.
+    """
+
+    proposals: int = Field(ge=1)
+    source: Text | None = None
+
+
 class StudyFile(Entry):
     """A study: recipes on tasks with seeds, and what is claimed of them.
 
@@ -261,6 +273,7 @@ class StudyFile(Entry):
         profiles: overlays on the whole file, chosen by --profile: mappings merge, lists replace.
         phases: rounds of the study.
         sweep: a search over hyperparameters.
+        tuned: how much each recipe was tuned before this study; one that is not named counts as tried once.
         claims: sentences that the verdict answers; the first is the main one.
         expect: interval in which a recipe's metric is expected, by recipe and metric.
         verdict: when the verdict is green or yellow.
@@ -280,6 +293,7 @@ class StudyFile(Entry):
     profiles: dict[Name, dict[str, Any]] = {}
     phases: list[Phase] = []
     sweep: Sweep | None = None
+    tuned: dict[str, Tuned] = {}
     claims: list[Text] = []
     expect: dict[str, dict[str, Interval]] = {}
     verdict: Verdict = Verdict()
