@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bakeoff.analysis.analyse import analyse
+from bakeoff.analysis.load import read_analysis
+from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import State
 from bakeoff.report import palette
 from bakeoff.report.figures import shown, slug
 from bakeoff.report.html import write_report
-from fabricate import Fabrication, fabricate, make_plan
+from bakeoff.report.words import kappa, threshold
+from fabricate import Fabrication, complete_trial, fabricate, make_outputs, make_plan
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = "\"'><img src=x onerror=alert(1)>"
@@ -260,3 +265,65 @@ def test_names_for_files_and_figures() -> None:
     assert [slug(text) for text in ("Go Emotions", "../../etc", "日本", "a" * 99)] == ["go-emotions", "etc", "task", "a" * 40]
     assert shown("a\nb\x00c") == "a b c"
     assert shown("abcdef", 4) == "abc…"
+
+
+def rows_of(report: Path, name: str) -> list[list[str]]:
+    return list(csv.reader((report.parent / "figures" / f"{name}-1-goemotions.csv").read_text().splitlines()))
+
+
+def test_figures_say_what_the_analysis_says(report: Path) -> None:
+    (task,) = read_analysis(RunFolder(report.parent)).tasks
+    by_name = {standing.recipe: standing for standing in task.standings}
+    head, *rows = rows_of(report, "thresholds-recall")
+    assert head == ["recipe", "threshold", "mean", "sd", "n"]
+    assert len(rows) == 3 * 9
+    assert all(float(mean) == by_name[recipe].test[rule]["recall_macro"].mean for recipe, rule, mean, *_ in rows)
+    head, *rows = rows_of(report, "labels")
+    assert head == ["label", "positives", "rare", "bce", "tfidf", "lr-high"]
+    assert sorted(row[0] for row in rows) == sorted(task.data.labels)
+    assert [int(row[1]) for row in rows] == sorted(task.data.positives["test"], reverse=True)
+    assert all(float(row[3]) == by_name["bce"].labels.f1[task.data.labels.index(row[0])] for row in rows)
+    head, *rows = rows_of(report, "reliability")
+    assert len(rows) == 3 * 15
+    assert sum(int(row[3]) for row in rows if row[0] == "bce") == 3 * 500 * 28
+
+
+def test_every_threshold_and_label_of_each_recipe_stands_in_full(page: Page) -> None:
+    for recipe in ("bce", "tfidf", "lr-high"):
+        assert f"{recipe}: every threshold in full" in page.text
+        assert f"{recipe}: every label" in page.text
+    opened = [attributes for attributes in page.all("details") if "open" in attributes]
+    assert (len(opened), len(page.all("details"))) == (2, 6)
+    assert "details::details-content { content-visibility: visible" in page.source  # closed parts are printed too
+
+
+def test_a_recipe_without_a_finite_score_has_no_table_of_nothing(tmp_path: Path) -> None:
+    wanted = Fabrication(recipes={"bce": 2.0, "wild": 2.0}, seeds=(1,), ends={})
+    run = fabricate(tmp_path, wanted)
+    spec = next(spec for spec in make_plan(wanted).trials if spec.recipe.name == "wild")
+    splits = {split: make_outputs(wanted, split, 2.0, 1) for split in ("validation", "test")}
+    splits["validation"].outputs[0, 0] = np.inf
+    complete_trial(run.trial(spec.id), spec, wanted, splits)
+    page = Page(write_report(run, analyse(run)))
+    assert "bce: every label" in page.text
+    assert "wild: every" not in page.text
+    assert "wild: outputs are not finite, so there is no score: seed 1 (outputs on validation" in page.text
+
+
+def test_fifty_trials_stay_below_three_megabytes(tmp_path: Path) -> None:
+    recipes = {"bce": 2.0, **{f"combined-{index}0-with-a-longer-name": 1.5 for index in range(9)}}
+    run = fabricate(tmp_path, Fabrication(recipes=recipes, seeds=(1, 2, 3, 4, 5), ends={}, examples=60))
+    analysis = analyse(run)
+    assert len(analysis.trials) == 50
+    assert write_report(run, analysis).stat().st_size < 3_000_000
+
+
+def test_small_thresholds_are_not_rounded_away() -> None:
+    assert [threshold(value) for value in (0.25, 0.0005678, 3.21e-9, 0.0, None)] == [
+        "0.2500",
+        "0.00057",
+        "3.2e−09",
+        "0.0000",
+        "–",
+    ]
+    assert kappa([0.0, math.inf, 20.0, math.nan]) == "0, ∞, 20, –"

@@ -143,7 +143,8 @@ def fit(measure: Yardstick, validation: Outputs) -> Fit:
     higher = measure.higher_is_better or name != measure.metric
     signed = function if higher else lambda gold, predicted: -function(gold, predicted)
     finite = outputs_are_finite(validation.outputs)
-    probabilities = sigmoid(validation.outputs)
+    # an infinite logit has a probability that is finite: nan keeps it from being tuned on
+    probabilities = sigmoid(validation.outputs) if finite else np.full(validation.outputs.shape, np.nan)
     tuned = tune(validation.gold, probabilities, name if SCORES.get(name) is function else signed)
     temperature = fit_temperature(validation.gold, validation.outputs) if finite else math.nan
     return Fit(tuned, temperature, {**measure.fixed, TUNED: tuned.threshold, PER_LABEL: tuned.labels})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bakeoff.analysis.model import Analysis, Standing, Summary, TaskAnalysis, TrialAnalysis
@@ -103,16 +104,17 @@ def in_full(task: TaskAnalysis) -> list[dict[str, Any]]:
         task: the task.
 
     Returns:
-        For each recipe with scores on the split that ranks: its name, and a row a rule with labels per example and scores.
+        For each recipe with a finite score: its name, and a row a rule with labels per example and scores.
     """
     tables = []
     for standing in task.standings:
+        if not math.isfinite(standing.score.mean):
+            continue
         scores = split_scores(task, standing)
         predicted = standing.predicted.get(task.split, {})
-        rules = (*fixed_rules(scores), *TUNED_RULES) if scores else ()
+        rules = (*fixed_rules(scores), *TUNED_RULES)
         rows = [(rule, predicted[rule], [scores[rule].get(name) for name in IN_FULL]) for rule in rules]
-        if rows:
-            tables.append({"recipe": standing.recipe, "rows": rows})
+        tables.append({"recipe": standing.recipe, "rows": rows})
     return tables
 
 
@@ -150,7 +152,7 @@ def label_tables(task: TaskAnalysis) -> list[dict[str, Any]]:
         task: the task.
 
     Returns:
-        For each recipe with a score: its name, and a row a label, the most frequent first.
+        For each recipe with a finite score: its name, and a row a label, the most frequent first.
     """
     positives, rare = task.data.positives.get(task.split, []), task.data.rare.get(task.split, [])
     total = task.data.sizes.get(task.split, 0)
@@ -158,7 +160,7 @@ def label_tables(task: TaskAnalysis) -> list[dict[str, Any]]:
     tables = []
     for standing in task.standings:
         found = standing.labels
-        if found is None:
+        if found is None or not math.isfinite(standing.score.mean):
             continue
         rows = [
             {
