@@ -3,7 +3,7 @@ VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 CODE := src tests benchmarks
 
-.PHONY: setup check format test bench
+.PHONY: setup check format test test-lowest bench
 
 setup:
 	python3 -m venv .venv
@@ -25,6 +25,12 @@ format:
 
 test:
 	"$(BIN)/pytest" -n 2
+
+# The tests with the lowest versions that pyproject.toml allows, in an environment of their own.
+test-lowest:
+	[ -x .venv-lowest/bin/python ] || python3 -m venv .venv-lowest
+	.venv-lowest/bin/pip install -e '.[test,demo]' -c constraints-lowest.txt
+	.venv-lowest/bin/pytest -n 2
 
 # Paired with transformers' Trainer; about ten minutes on an otherwise idle machine. The last result stands in benchmarks/results.
 bench:
