@@ -68,6 +68,12 @@ def test_every_text_is_found_by_split_and_row(tokenizer: Any, hostile_path: Path
     assert [path.name for path in hostile_path.iterdir()] == ["store"]
 
 
+def test_a_text_of_just_the_length_is_not_cut(tokenizer: Any, tmp_path: Path) -> None:
+    texts = ListedTexts({"train": ["good " * 6, "good " * 7], "validation": [], "test": []})
+    facts = build_store(texts, tokenizer, 8, tmp_path / "s")
+    assert (facts["truncated"], facts["longest"]) == (1, 8)
+
+
 def test_a_cut_text_keeps_its_special_tokens(tokenizer: Any, tmp_path: Path) -> None:
     build_store(ListedTexts({"train": ["good " * 50], "validation": [], "test": []}), tokenizer, 8, tmp_path / "s")
     ids = TokenStore.open(tmp_path / "s", "f" * 64).gather("train", np.array([0]))

@@ -213,3 +213,16 @@ def test_a_training_is_a_pure_function_of_its_seed(model_of: ModelOf, progress: 
         found.append(weights(trainer.model))
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
     assert any(not torch.equal(found[0][name], found[2][name]) for name in found[0])
+
+
+def test_every_part_of_every_step_has_draws_of_its_own(
+    model_of: ModelOf, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[tuple[int, int, int]] = []
+    monkeypatch.setattr("bakeoff.training.loop.seed_draws", lambda *place: places.append(place))
+    trainer = make_trainer(model_of("bert"), random_data(20), progress, epochs=2)
+    trainer.seed = 12
+    trainer.run(never)
+    # batches of 8, 8 and 4 rows in parts of 4
+    epoch = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]
+    assert places == [(12, step + start, part) for start in (0, 3) for step, part in epoch]

@@ -100,7 +100,7 @@ def test_a_label_that_is_never_or_always_there_has_a_constant_logit(make_work: M
         ["one"],
         ["one word", "another thing"],
         ["all of these", "have nothing in", "common with any", "other text here"],
-        ["caf\u00e9 \ud800 broken", "caf\u00e9 \x00 again", "?"],
+        ["\u00e9t\u00e9 \ud800 broken", "\u00e9t\u00e9 \x00 again", "?"],
         ["", " ", "word"],
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import subprocess
 import sys
@@ -115,6 +116,16 @@ def test_deviations_are_not_facts(folder: AttemptFolder, monkeypatch: pytest.Mon
     outcome = Outcome.read(folder.outcome)
     assert outcome.deviations == ["smaller parts"]
     assert outcome.facts == {"rows": 3}
+
+
+def test_what_a_job_imports_is_told(folder: AttemptFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "imported_late.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(JOBS, "stub", lambda *_: {"name": importlib.import_module("imported_late").__name__})
+    JobSpec(kind="stub", id="s").write(folder.job)
+    run_job(folder.root)
+    del sys.modules["imported_late"]
+    assert Outcome.read(folder.outcome).imported == ["imported_late"]
 
 
 def test_an_error_is_told_in_the_outcome_and_on_the_console(folder: AttemptFolder, capsys: pytest.CaptureFixture[str]) -> None:
