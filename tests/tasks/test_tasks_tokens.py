@@ -211,3 +211,14 @@ def test_a_torn_tokenizer_is_an_error(model: Path, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_bytes((model / "tokenizer.json").read_bytes()[:200])
     with pytest.raises(ModelError, match="the tokenizer cannot be loaded"):
         load_tokenizer(tmp_path)
+
+
+def test_a_text_cannot_speak_in_special_tokens(tokenizer: Any, tmp_path: Path) -> None:
+    separator = tokenizer.sep_token
+    texts = ListedTexts({"train": [f"good {separator} day", f"good {separator} day " * 40], "validation": [], "test": []})
+    build_store(texts, tokenizer, 12, tmp_path / "store")
+    store = TokenStore.open(tmp_path / "store", texts.fingerprint)
+    for row in range(2):
+        tokens = store.gather("train", np.array([row])).tolist()
+        assert tokens.count(tokenizer.sep_token_id) == 1
+        assert tokens[-1] == tokenizer.sep_token_id

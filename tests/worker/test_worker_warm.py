@@ -509,3 +509,17 @@ def test_arrays_of_stub_products_depend_on_the_trial_alone(
     found = [Outputs.read(folder.product / "test.npz").outputs for folder in folders]
     assert np.array_equal(found[0], found[1])
     assert not np.array_equal(found[0], found[2])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills a child with its parent")
+def test_a_killed_parent_takes_its_children_along(new_folder: NewFolder) -> None:
+    folder = new_folder()
+    JobSpec(kind="stub", id="h", stub={"do": "hang"}).write(folder.job)
+    with conversation(()) as talk:
+        assert talk.ready["ready"]
+        child = psutil.Process(talk.fork(folder))
+        talk.process.kill()
+        talk.process.wait(PATIENCE)
+        # the child has no parent that would reap it: it is gone, or waits for init as a zombie
+        gone, alive = psutil.wait_procs([child], timeout=PATIENCE)
+        assert gone or alive[0].status() == psutil.STATUS_ZOMBIE

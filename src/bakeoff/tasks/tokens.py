@@ -47,10 +47,12 @@ def _encode(dataset: Texts, tokenizer: Any, max_length: int) -> Iterator[tuple[l
             rows = np.arange(first, min(first + CHUNK, dataset.size(split)))
             # a lone surrogate has no UTF-8, which the tokenizer needs: it becomes a question mark
             texts = [text.encode("utf-8", "replace").decode("utf-8") for text in dataset.texts(split, rows)]
-            whole = tokenizer(texts, truncation=False, add_special_tokens=True, return_attention_mask=False)["input_ids"]
+            # split_special_tokens: a text that says "[SEP]" says five characters, and may not end a sequence
+            words = {"add_special_tokens": True, "return_attention_mask": False, "split_special_tokens": True}
+            whole = tokenizer(texts, truncation=False, **words)["input_ids"]
             cut = [index for index, ids in enumerate(whole) if len(ids) > max_length]
             if cut:
-                again = tokenizer([texts[i] for i in cut], truncation=True, max_length=max_length)["input_ids"]
+                again = tokenizer([texts[i] for i in cut], truncation=True, max_length=max_length, **words)["input_ids"]
                 for index, ids in zip(cut, again, strict=True):
                     whole[index] = ids
             yield whole, len(cut)

@@ -13,6 +13,7 @@ killed runner leaves nothing behind.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -23,7 +24,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import JobError
+from bakeoff.errors import JobError, MissingPackageError
 
 ALWAYS = (
     "torch",
@@ -80,7 +81,19 @@ def _touch_lazy_parts(families: list[str]) -> None:
         touch_tokenizer(family)
     for kind in ("loss", "method", "metric"):
         for card in registry.cards(kind).values():
-            card.load()
+            try:
+                card.load()
+            except MissingPackageError as error:  # a plug-in that no trial may need; the trial that does will say so
+                sys.stderr.write(f"{error}\n")
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Have the system kill this child when the warm parent dies, however it dies; Linux alone can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Parent:
@@ -122,6 +135,7 @@ class Parent:
         status = 1
         try:
             os.setsid()
+            die_with_parent()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.environ.update(request.get("environment", {}))
