@@ -25,8 +25,7 @@ class _Pad(torch.autograd.Function):
     def forward(ctx: Any, tokens: Tensor, slots: Tensor, size: int) -> Tensor:
         ctx.save_for_backward(slots)
         padded = tokens.new_zeros((size, *tokens.shape[1:]))
-        padded[slots] = tokens
-        return padded
+        return padded.index_copy_(0, slots, tokens)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
@@ -47,8 +46,7 @@ class _Unpad(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (slots,) = ctx.saved_tensors
         padded = gradients[0].new_zeros((ctx.size, *gradients[0].shape[1:]))
-        padded[slots] = gradients[0]
-        return padded, None
+        return padded.index_copy_(0, slots, gradients[0]), None
 
 
 def _to_rows(tokens: Tensor, group: Group) -> Tensor:
@@ -75,9 +73,9 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scal
         return nn.functional.scaled_dot_product_attention(query, key, value, bias, dropout, scale=scaling)
     scores = torch.matmul(query * scaling, key.transpose(2, 3))
     if bias is not None:
-        scores = scores + bias
-    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(value.dtype)
-    return torch.matmul(drop(weights, dropout, True), value)
+        scores = scores.add_(bias)
+    # softmax sums in float32 whatever it is given, and rounds once
+    return torch.matmul(drop(torch.softmax(scores, dim=-1), dropout, True), value)
 
 
 def packed_attention(
@@ -118,7 +116,10 @@ def packed_attention(
     for group in packing.groups:
         first, last = group.tokens
         queries, keys, values = (_to_rows(part[first:last], group) for part in flat)
-        parts.append(_to_tokens(_attend(queries, keys, values, group.bias, factor, dropout), group))
+        # what comes in has the precision of the recipe already; autocast would only convert to and fro
+        with torch.autocast(query.device.type, enabled=False):
+            attended = _attend(queries, keys, values, group.bias, factor, dropout)
+        parts.append(_to_tokens(attended, group))
     if packing.filling:
         parts.append(parts[0].new_zeros((packing.filling, *parts[0].shape[1:])))
     return torch.cat(parts).unsqueeze(0), None

@@ -46,13 +46,13 @@ class MaskSource:
             probability: of dropping an element.
 
         Returns:
-            True where an element is kept, bool of the shape.
+            1 where an element is kept and 0 elsewhere, uint8 of the shape.
         """
         count = shape.numel()
-        words = self.generator.bit_generator.random_raw((count + 3) // 4)
-        bits = torch.from_numpy(words.view(np.int16))[:count].view(shape)
-        kept: Tensor = torch.ge(bits, round(probability * LEVELS) - LEVELS // 2)
-        return kept
+        words = self.generator.bit_generator.random_raw((count + 3) // 4).view(np.int16)[:count]
+        # NumPy compares five times as fast as torch here, and uint8 converts where bool is looked at one by one
+        kept = np.greater_equal(words, round(probability * LEVELS) - LEVELS // 2)
+        return torch.from_numpy(kept.view(np.uint8)).view(shape)
 
     @contextlib.contextmanager
     def remembering(self, states: list[Mapping[str, Any]]) -> Iterator[None]:
@@ -95,16 +95,14 @@ def checkpoint_contexts() -> tuple[AbstractContextManager[None], AbstractContext
 class _Dropped(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, probability: float) -> Tensor:
-        keep = MASKS.keep(values.shape, probability)
-        ctx.save_for_backward(keep)
-        ctx.scale = 1.0 / (1.0 - probability)
-        dropped: Tensor = values * keep * ctx.scale
-        return dropped
+        factor = MASKS.keep(values.shape, probability).to(values.dtype).mul_(1.0 / (1.0 - probability))
+        ctx.save_for_backward(factor)
+        return values * factor
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (keep,) = ctx.saved_tensors
-        return gradients[0] * keep * ctx.scale, None
+        (factor,) = ctx.saved_tensors
+        return gradients[0] * factor, None
 
 
 def dropout(values: Tensor, probability: float, training: bool) -> Tensor:

@@ -71,14 +71,13 @@ class Optimizer:
         device = model.head.weight.device
         self.loss_scale = torch.tensor(SCALE_START if scaled else 1.0, device=device)
         self.good_steps = torch.zeros((), device=device)
-        for parameter in self.parameters:
-            parameter.grad = torch.zeros_like(parameter)
 
     def clear(self) -> None:
-        """Zero all gradients; they stay allocated, since fresh memory costs more than clearing."""
+        """Forget all gradients; the token table's stays allocated and is zeroed where it was touched."""
         self.table.clear()
-        dense = [p.grad for p in self.parameters if p is not self.table.weight and p.grad is not None]
-        torch._foreach_zero_(dense)
+        for parameter in self.parameters:
+            if parameter is not self.table.weight:
+                parameter.grad = None
 
     def gradient_norm(self) -> Tensor:
         """Norm of the whole gradient, without the loss scale.

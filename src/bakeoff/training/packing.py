@@ -20,7 +20,7 @@ from torch import Tensor
 MAX_GROUPS = 4
 CUTS = 8
 """Places where a batch may be cut; on a multiple of 4 rows."""
-GROUP_OVERHEAD = 4_000
+GROUP_OVERHEAD = 15_000
 """Cost of one more group, in padded attention cells (rows · length²): below this a group is not worth its launches."""
 TOKEN_STEP, LENGTH_STEP = 64, 8
 """Packed rows and padded groups are rounded up to these: oneDNN compiles a kernel for each new shape, which costs a bf16
