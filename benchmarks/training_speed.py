@@ -272,7 +272,8 @@ def main() -> None:
         be_child(json.loads(options.child))
         return
     peers = options.peers.split(",")
-    env = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192", "GOMP_SPINCOUNT": "20000"}  # what the runner gives its children
+    from bakeoff.running.warm import ENVIRONMENT as env  # what the runner gives its children
+
     runs: dict[str, list[dict[str, Any]]] = {}
     sides = [*((side, "") for side in peers), *(("ours", p) for p in ("fp32", "bf16"))]
     for number in range(options.pairs):

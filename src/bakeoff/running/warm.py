@@ -34,6 +34,15 @@ ENVIRONMENT = {
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192",
     # threads that wait for a thread of a busy core by spinning for ever make a shared machine twenty times slower
     "GOMP_SPINCOUNT": "20000",
+    # each step frees and asks again for the same large blocks: keep them, in large pages, instead of returning them
+    "GLIBC_TUNABLES": ":".join(
+        (
+            "glibc.malloc.hugetlb=1",
+            "glibc.malloc.mmap_threshold=1073741824",
+            "glibc.malloc.trim_threshold=4000000000",
+            "glibc.malloc.top_pad=268435456",
+        )
+    ),
 }
 START_SECONDS = 600.0
 ANSWER_SECONDS = 60.0
