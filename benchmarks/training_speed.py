@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.running.warm import ENVIRONMENT
 from measuring import child, keep, median_with_interval
 
 THREADS, BATCH, MAX_LENGTH, WARM_STEPS, VALIDATION = 2, 32, 128, 6, 1000
@@ -272,13 +273,11 @@ def main() -> None:
         be_child(json.loads(options.child))
         return
     peers = options.peers.split(",")
-    from bakeoff.running.warm import ENVIRONMENT as env  # what the runner gives its children
-
     runs: dict[str, list[dict[str, Any]]] = {}
     sides = [*((side, "") for side in peers), *(("ours", p) for p in ("fp32", "bf16"))]
     for number in range(options.pairs):
         for side, precision in sides:
-            own = env if side == "ours" else {}
+            own = ENVIRONMENT if side == "ours" else {}  # what the runner gives its children
             found = child(__file__, {"side": side, "steps": options.steps, "precision": precision, "env": own})
             runs.setdefault(f"{side} {precision}".strip(), []).append(found)
             print(f"pair {number + 1} {side} {precision}: {found['examples_per_second']:.1f} examples/s", flush=True)
