@@ -183,7 +183,7 @@ class WarmParent:
             self._process.stdin.write((json.dumps(message) + "\n").encode())
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise self._failure("the warm parent has died") from error
+            raise self._death() from error
 
     def _wait_for(self, word: str, seconds: float) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
@@ -205,13 +205,20 @@ class WarmParent:
             return
         block = os.read(descriptor, 1 << 16)
         if not block:
-            raise self._failure("the warm parent has died")
+            raise self._death()
         *lines, self._partial = (self._partial + block).split(b"\n")
         for line in lines:
             try:
                 self._messages.append(dict(json.loads(line)))
             except (ValueError, TypeError) as error:
                 raise self._failure(f"the warm parent said {line[:200]!r}, which is no message") from error
+
+    def _death(self) -> JobError:
+        """Its pipe closes a moment before the system knows how it ended, which the reader wants to know."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(CLOSE_SECONDS)
+        return self._failure("the warm parent has died")
 
     def _failure(self, what: str) -> JobError:
         status = self._process.poll() if self._process else None
