@@ -116,7 +116,7 @@ def packed_attention(
     for group in packing.groups:
         first, last = group.tokens
         queries, keys, values = (_to_rows(part[first:last], group) for part in flat)
-        # what comes in has the precision of the recipe already; autocast would only convert to and fro
+        # what comes in has the precision of the recipe already; autocast would only convert there and back
         with torch.autocast(query.device.type, enabled=False):
             attended = _attend(queries, keys, values, group.bias, factor, dropout)
         parts.append(_to_tokens(attended, group))
