@@ -1,7 +1,6 @@
 """Dropout whose mask is cheap on a CPU.
 
-On a CPU torch draws a Bernoulli mask one number after another (about 9 ns an element on the machine of
-`benchmarks/results`), which costs a small model more than its matrix products. Here a mask comes from 16 random bits an
+On a CPU torch draws a Bernoulli mask one number after another, which costs a small model more than its matrix products. Here a mask comes from 16 random bits an
 element of a counter-based generator: the drop probability is met to within 2^-17, draws are a pure function of the
 generator's key, and on a GPU torch's own kernel is used.
 """
@@ -50,7 +49,7 @@ class MaskSource:
         """
         count = shape.numel()
         words = self.generator.bit_generator.random_raw((count + 3) // 4).view(np.int16)[:count]
-        # NumPy compares five times as fast as torch here, and uint8 converts where bool is looked at one by one
+        # NumPy compares faster than torch here, and uint8 converts where bool is looked at one by one
         kept = np.greater_equal(words, round(probability * LEVELS) - LEVELS // 2)
         return torch.from_numpy(kept.view(np.uint8)).view(shape)
 
