@@ -32,7 +32,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     # a batch's shapes differ from the last one's, and each costs a compiled kernel: keep them all
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192",
-    # threads that wait for a thread of a busy core by spinning for ever make a shared machine twenty times slower
+    # threads that wait for a thread of a busy core by spinning for ever make a shared machine many times slower
     "GOMP_SPINCOUNT": "20000",
     # each step frees and asks again for the same large blocks: keep them, in large pages, instead of returning them
     "GLIBC_TUNABLES": ":".join(

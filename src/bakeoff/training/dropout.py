@@ -1,8 +1,8 @@
 """Dropout whose mask is cheap on a CPU.
 
-On a CPU torch draws a Bernoulli mask one number after another, which costs a small model more than its matrix products. Here a mask comes from 16 random bits an
-element of a counter-based generator: the drop probability is met to within 2^-17, draws are a pure function of the
-generator's key, and on a GPU torch's own kernel is used.
+On a CPU torch draws a Bernoulli mask one number after another, which costs a small model more than its matrix products. Here
+a mask comes from 16 random bits an element of a generator that is keyed anew for each micro-batch: the drop probability is
+met to within 2^-17, draws are a pure function of the key, and on a GPU torch's own kernel is used.
 """
 
 from __future__ import annotations

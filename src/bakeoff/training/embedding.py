@@ -1,8 +1,8 @@
 """A token table whose gradient is touched only where tokens are.
 
 A batch of some hundred tokens reads some hundred of 30,000 rows, yet autograd makes, zeroes and adds a dense gradient of the
-whole table in every pass (a third of the step of a small model on a CPU). Here the backward pass adds into one standing
-gradient buffer, and clearing, norm and clipping visit only the rows that were read. The numbers are the same.
+whole table in every pass. Here the backward pass adds into one standing gradient buffer, and clearing, norm and clipping visit
+only the rows that were read. The numbers are the same.
 """
 
 from __future__ import annotations

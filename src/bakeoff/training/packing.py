@@ -24,7 +24,7 @@ GROUP_OVERHEAD = 15_000
 """Cost of one more group, in padded attention cells (rows · length²): below this a group is not worth its launches."""
 TOKEN_STEP, LENGTH_STEP = 64, 8
 """Packed rows and padded groups are rounded up to these: oneDNN compiles a kernel for each new shape, which costs a bf16
-step on a CPU a third of its time, and with rounded shapes it soon has them all."""
+step on a CPU much of its time, and with rounded shapes it soon has them all."""
 
 Plan = tuple[int, tuple[int, ...]]
 """Cost of a way to cut a batch, and the rows behind which it is cut."""
