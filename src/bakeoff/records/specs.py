@@ -138,6 +138,7 @@ class RecipeSpec(Spec):
         loss: the loss; None for methods that have their own.
         pooling: how token vectors become one; None without a model.
         training: hyperparameters of the training loop; None for methods that have their own.
+        devices: how many devices, each with a process of its own, share a trial.
     """
 
     name: str
@@ -146,6 +147,7 @@ class RecipeSpec(Spec):
     loss: Component | None = None
     pooling: Pooling | None = None
     training: TrainingSpec | None = None
+    devices: int = Field(default=1, ge=1)
 
 
 class TrialSpec(Spec):
@@ -248,6 +250,15 @@ class JobSpec(Spec):
         deterministic: whether only deterministic kernels may run.
         keep_model: whether a completed trial keeps its model.
         dead_probes: for `train`: looks in a row at constant outputs that end the trial; None never ends it.
+        resume: for `train`: folders of earlier attempts at the trial, newest first, whose checkpoints it may go on from.
+        checkpoint_seconds: for `train`: a checkpoint is due when so much time has passed since the last; None means never.
+        checkpoint_steps: for `train`: the same in optimizer steps.
+        micro_batch_size: for `train`: examples per forward pass that memory allows, below the recipe's; None means the recipe's.
+        evaluation_tokens: for `train`: tokens per forward pass of an evaluation that memory allows; None means the usual number.
+        rank: for `train`: number of this process among those that share the trial, from 0.
+        ranks: for `train`: how many processes share the trial.
+        rendezvous: for `train` with several ranks: the file through which they find one another.
+        collective_seconds: for `train` with several ranks: how long one waits for the others.
     """
 
     kind: Literal["train", "prepare", "convert", "losses", "stub"]
@@ -263,6 +274,15 @@ class JobSpec(Spec):
     deterministic: bool = True
     keep_model: bool = False
     dead_probes: int | None = None
+    resume: list[str] = Field(default_factory=list)
+    checkpoint_seconds: float | None = None
+    checkpoint_steps: int | None = None
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    evaluation_tokens: int | None = Field(default=None, ge=1)
+    rank: int = Field(default=0, ge=0)
+    ranks: int = Field(default=1, ge=1)
+    rendezvous: str = ""
+    collective_seconds: float | None = None
     stub: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:

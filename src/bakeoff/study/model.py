@@ -49,6 +49,7 @@ class Recipe(Entry):
         loss: the loss; None for methods that need no model.
         pooling: how token vectors become one; None for methods that need no model.
         training: hyperparameters; None for methods that need no model.
+        devices: how many devices share a trial.
         on: the recipe as it is on tasks where it differs.
     """
 
@@ -57,6 +58,7 @@ class Recipe(Entry):
     loss: Component | None = None
     pooling: Pooling | None = None
     training: Training | None = None
+    devices: int = 1
     on: dict[str, Recipe] = Field(default_factory=dict)
 
     def for_task(self, task: str) -> Recipe:
@@ -197,6 +199,8 @@ def _recipe_body(recipe: Recipe) -> dict[str, Any]:
         body["pooling"] = recipe.pooling
     if recipe.training:
         body["training"] = recipe.training.model_dump(mode="json")
+    if recipe.devices > 1:
+        body["devices"] = recipe.devices
     if recipe.on:
         body["on"] = {task: _recipe_body(other) for task, other in recipe.on.items()}
     return body

@@ -122,7 +122,15 @@ def _recipe_spec(recipe: Recipe, name: str, models: Mapping[str, ModelSpec], mac
     if recipe.model:
         model = models.get(recipe.model.key) or models[recipe.model.name]
     training = training_spec(recipe.training, machine) if recipe.training else None
-    return RecipeSpec(name=name, method=recipe.method, model=model, loss=recipe.loss, pooling=recipe.pooling, training=training)
+    return RecipeSpec(
+        name=name,
+        method=recipe.method,
+        model=model,
+        loss=recipe.loss,
+        pooling=recipe.pooling,
+        training=training,
+        devices=recipe.devices,
+    )
 
 
 def training_spec(training: Training, machine: MachineFacts) -> TrainingSpec:

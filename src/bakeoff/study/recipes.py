@@ -20,7 +20,7 @@ from bakeoff.study.tree import Node, names_in
 DEFAULT_MODEL = "minilm-l6"
 DEFAULT_METHOD = "full"
 BUILT_IN = "(default)"
-WITH_MODEL_ONLY = ("model", "loss", "pooling", "training")
+WITH_MODEL_ONLY = ("model", "loss", "pooling", "training", "devices")
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,12 @@ def _pooling(settings: Node, model: str) -> Pooling:
     return card.pooling if isinstance(card, ModelCard) else "mean"
 
 
+def _devices(settings: Node) -> int:
+    stated = settings.at("devices")
+    # what is no number above 0 was reported by the shape's check
+    return stated.value if stated is not None and isinstance(stated.value, int) else 1
+
+
 def _method_card(settings: Node) -> MethodCard | None:
     """The card of a recipe's method, also where the method's settings have faults."""
     node = settings.at("method")
@@ -150,7 +156,14 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
     training = _training(settings, around.faults)
     if method is None or model is None or loss is None or training is None:
         return None
-    return Recipe(method=method, model=model, loss=loss, pooling=_pooling(settings, model.name), training=training)
+    return Recipe(
+        method=method,
+        model=model,
+        loss=loss,
+        pooling=_pooling(settings, model.name),
+        training=training,
+        devices=_devices(settings),
+    )
 
 
 def _check_on(around: Surroundings, recipe: Node, tasks: list[str]) -> None:

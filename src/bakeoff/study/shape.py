@@ -117,6 +117,7 @@ class RecipeSettings(Entry):
         loss: the loss.
         pooling: how token vectors become one; without it, what the model's card says, else mean.
         training: hyperparameters of the training loop.
+        devices: how many devices share a trial; the effective batch stays what `batch_size` says.
     """
 
     model: ModelChoice = ModelEntry()
@@ -124,6 +125,7 @@ class RecipeSettings(Entry):
     loss: ComponentChoice = ComponentEntry()
     pooling: Pooling | None = None
     training: Training = Training()
+    devices: int = Field(default=1, ge=1, le=64)
 
 
 class RecipeEntry(RecipeSettings):
@@ -181,6 +183,8 @@ class Limits(Entry):
         stall: longest silence of a trial.
         collective: longest wait of one process of a trial for the others.
         retries: how often a trial that the machine broke is tried again.
+        checkpoint: longest time between two checkpoints of a trial, which is what a fault can cost; null means none by time.
+        checkpoint_steps: most optimizer steps between two checkpoints; null means none by steps.
         dead: looks in a row at outputs that are the same for every example (ten looks an epoch) after which a trial ends as
             diverged; null only names it.
         disk_reserve: free bytes on the disk below which no trial begins.
@@ -191,6 +195,8 @@ class Limits(Entry):
     stall: Duration = 600.0
     collective: Duration = 3_600.0
     retries: int = Field(default=1, ge=0)
+    checkpoint: Duration | None = 120.0
+    checkpoint_steps: int | None = Field(default=None, ge=1)
     dead: int | None = Field(default=None, ge=1)
     disk_reserve: Size = 5 * 10**9
 
