@@ -253,8 +253,8 @@ class JobSpec(Spec):
         resume: for `train`: folders of earlier attempts at the trial, newest first, whose checkpoints it may go on from.
         checkpoint_seconds: for `train`: a checkpoint is due when so much time has passed since the last; None means never.
         checkpoint_steps: for `train`: the same in optimizer steps.
-        micro_batch_size: for `train`: examples per forward pass that memory allows, below the recipe's; None means the recipe's.
-        evaluation_tokens: for `train`: tokens per forward pass of an evaluation that memory allows; None means the usual number.
+        micro_batch_size: for `train`: examples per forward pass that memory allows; None means the recipe's.
+        evaluation_tokens: for `train`: tokens per evaluation pass that memory allows; None means the usual number.
         rank: for `train`: number of this process among those that share the trial, from 0.
         ranks: for `train`: how many processes share the trial.
         rendezvous: for `train` with several ranks: the file through which they find one another.
