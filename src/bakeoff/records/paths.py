@@ -125,6 +125,22 @@ class AttemptFolder:
         """`product/`: what the runner validates and renames into the trial's folder."""
         return self.root / "product"
 
+    @property
+    def rendezvous(self) -> Path:
+        """`rendezvous`: the file through which the processes of a trial find one another."""
+        return self.root / "rendezvous"
+
+    def rank(self, number: int) -> AttemptFolder:
+        """Where one of several processes of a trial writes.
+
+        Args:
+            number: its rank; the first, 0, writes into the attempt itself.
+
+        Returns:
+            Its paths, `rank-<number>/` for all others.
+        """
+        return AttemptFolder(self.root / f"rank-{number}") if number else self
+
 
 @dataclass(frozen=True)
 class TrialFolder:

@@ -259,6 +259,7 @@ class JobSpec(Spec):
         ranks: for `train`: how many processes share the trial.
         rendezvous: for `train` with several ranks: the file through which they find one another.
         collective_seconds: for `train` with several ranks: how long one waits for the others.
+        deviations: what is asked for otherwise than the recipe says, in words; the outcome repeats it.
     """
 
     kind: Literal["train", "prepare", "convert", "losses", "stub"]
@@ -283,6 +284,7 @@ class JobSpec(Spec):
     ranks: int = Field(default=1, ge=1)
     rendezvous: str = ""
     collective_seconds: float | None = None
+    deviations: list[str] = Field(default_factory=list)
     stub: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:
