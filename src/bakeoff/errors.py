@@ -11,6 +11,7 @@
     │   ├── LockedError            another runner holds it
     │   └── UnfinishedError        test scores were asked for before the phase ended
     ├── JobError                   a job ended without what it should have left
+    ├── CollectiveError            a process of a trial waited for the others in vain
     └── MissingPackageError        an optional package is not installed
 
 Anything else that reaches the command line is a bug of ours and shows its traceback.
@@ -136,6 +137,10 @@ class UnfinishedError(RunError):
 
 class JobError(BakeoffError):
     """A job ended without what it should have left."""
+
+
+class CollectiveError(BakeoffError):
+    """One of several processes that share a trial waited for the others in vain."""
 
 
 class MissingPackageError(BakeoffError):

@@ -21,7 +21,9 @@ from bakeoff.training.classifier import Classifier
 from bakeoff.training.health import Health, Probe, UpdateRatio
 from bakeoff.training.optimizer import Optimizer
 from bakeoff.training.order import batch_of, epoch_order
-from bakeoff.training.progress import Progress
+from bakeoff.training.progress import Preempted, Progress
+from bakeoff.training.ranks import ALONE, Ranks
+from bakeoff.training.reduction import GradientSum
 
 READ_EVERY = 20
 """Steps between two readings of norms and losses from the device."""
@@ -63,6 +65,7 @@ class Trainer:
         health: gradient norms and skipped steps.
         updates: how large the steps are beside the weights.
         probe: looks at outputs now and then; None looks at nothing.
+        ranks: the processes that share the training.
     """
 
     def __init__(
@@ -85,11 +88,22 @@ class Trainer:
         self.probe: Probe | None = None
         self.examples = self.tokens = 0
         self.device = model.head.weight.device
+        self.share(ALONE)
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         self._loss_steps = 0
         # example number of each row of the split, to find a batch's targets
         self._place = np.zeros(int(data.rows.max()) + 1, dtype=np.int64)
         self._place[data.rows] = np.arange(len(data.rows))
+
+    def share(self, ranks: Ranks) -> None:
+        """Train together with other processes, each of which computes a share of every step's micro-batches.
+
+        Args:
+            ranks: the processes.
+        """
+        self.ranks = ranks
+        padding = self.model.backbone.model.config.pad_token_id or 0
+        self._gradients = GradientSum(ranks, self.optimizer.parameters, self.optimizer.table, padding)
 
     def _forward_backward(self, batch: Batch, whole: int, done: float) -> Tensor:
         """One micro-batch; its loss is a share of the mean over the whole step's examples and labels."""
@@ -98,7 +112,6 @@ class Trainer:
             logits = self.model(batch)
         value = self.loss(logits, targets, done).sum() / (whole * targets.shape[1])
         torch.autograd.backward(value * self.optimizer.loss_scale)
-        self.tokens += len(batch.tokens)
         return value.detach()
 
     def step(self, step: int, rows: NDArray[np.int64]) -> None:
@@ -111,10 +124,13 @@ class Trainer:
         self.optimizer.clear()
         value = torch.zeros((), device=self.device)
         done = step / max(1, self.total_steps - 1)  # 0 at the first step, 1 at the last
-        parts = micro_batches(self.data.store, "train", rows, self.spec.micro_batch_size)
-        for part, batch in enumerate(parts):
-            seed_draws(self.seed, step, part)
-            value = value + self._forward_backward(batch, len(rows), done)
+        tokens: list[Tensor] = []
+        for part, batch in enumerate(micro_batches(self.data.store, "train", rows, self.spec.micro_batch_size)):
+            tokens.append(batch.tokens)
+            if self.ranks.owns(part):
+                seed_draws(self.seed, step, part)
+                value = value + self._forward_backward(batch, len(rows), done)
+        value = self._gradients.reduce(value, tokens)
         measured = (step + 1) % READ_EVERY == 0
         if measured:
             self.updates.before()
@@ -125,6 +141,7 @@ class Trainer:
         self._loss_sum += value.to(torch.float64)
         self._loss_steps += 1
         self.examples += len(rows)
+        self.tokens += sum(len(part) for part in tokens)
         self._report(step, value, norm)
 
     def _report(self, step: int, value: Tensor, norm: Tensor) -> None:
@@ -169,7 +186,8 @@ class Trainer:
 
         Raises:
             Diverged: see `Health.read`.
-            Preempted: if a stop was asked.
+            Preempted: if a stop was asked of any of the processes: all stop before the same step.
+            CollectiveError: if another process does not answer.
         """
         stops = self.evaluation_steps()
         self.model.train()
@@ -177,7 +195,8 @@ class Trainer:
         for epoch in range(self.spec.epochs):
             order = self.data.rows[epoch_order(self.seed, epoch, len(self.data.rows))]
             for position in range(self.steps_per_epoch):
-                self.progress.check()
+                if self.ranks.agree(self.progress.stop_asked):
+                    raise Preempted
                 self.step(done, batch_of(order, position, self.spec.batch_size))
                 done += 1
                 if done in stops:
