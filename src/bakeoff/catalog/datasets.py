@@ -11,6 +11,26 @@ EMOTIONS = (
 )
 GOEMOTIONS_LABELS = tuple(EMOTIONS.split())
 
+SEMEVAL_LABELS = (
+    "anger",
+    "anticipation",
+    "disgust",
+    "fear",
+    "joy",
+    "love",
+    "optimism",
+    "pessimism",
+    "sadness",
+    "surprise",
+    "trust",
+)
+ISEAR_LABELS = ("joy", "fear", "anger", "sadness", "disgust", "shame", "guilt")
+MELD_LABELS = ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
+RTE_LABELS = ("entailment", "not_entailment")
+SST2_LABELS = ("negative", "positive")
+MRPC_LABELS = ("not_equivalent", "equivalent")
+SQUAD_LABELS = ("unanswerable", "answerable")
+
 DATASETS = (
     DatasetCard(
         name="goemotions",
@@ -34,5 +54,65 @@ DATASETS = (
         labels=GOEMOTIONS_LABELS,
         terms="Apache-2.0",
         packaged=True,
+    ),
+    DatasetCard(
+        name="semeval2018_ec",
+        summary="tweets with any of eleven emotions",
+        source="Mohammad et al., SemEval-2018 Task 1: Affect in Tweets, E-c English",
+        path="bakeoff.data.emotions:read_semeval",
+        labels=SEMEVAL_LABELS,
+        expected={"train": 6_838 - 886, "validation": 886, "test": 886},
+        terms="research use",
+    ),
+    DatasetCard(
+        name="isear",
+        summary="reports of when people felt one of seven emotions",
+        source="Scherer and Wallbott, International Survey on Emotion Antecedents and Reactions, 1994",
+        path="bakeoff.data.emotions:read_isear",
+        labels=ISEAR_LABELS,
+        terms="research use",
+    ),
+    DatasetCard(
+        name="meld",
+        summary="utterances of television dialogues with one of seven emotions",
+        source="Poria et al., MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in Conversations, ACL 2019",
+        path="bakeoff.data.emotions:read_meld",
+        labels=MELD_LABELS,
+        expected={"train": 9_989, "validation": 1_109, "test": 2_610},
+        terms="GPL-3.0",
+    ),
+    DatasetCard(
+        name="mrpc",
+        summary="pairs of sentences from news: do they say the same?",
+        source="Dolan and Brockett, Automatically Constructing a Corpus of Sentential Paraphrases, IWP 2005",
+        path="bakeoff.data.glue:read_mrpc",
+        labels=MRPC_LABELS,
+        terms="research use",
+    ),
+    DatasetCard(
+        name="rte",
+        summary="pairs of sentences: does the first entail the second?",
+        source="Wang et al., GLUE, ICLR 2019: Recognizing Textual Entailment 1 to 3 and 5",
+        path="bakeoff.data.glue:read_rte",
+        labels=RTE_LABELS,
+        expected={"train": 2_490 - 277, "validation": 277, "test": 277},
+        terms="research use",
+    ),
+    DatasetCard(
+        name="sst2",
+        summary="phrases from film reviews: positive or negative?",
+        source="Socher et al., Recursive Deep Models for Semantic Compositionality, EMNLP 2013, as in GLUE",
+        path="bakeoff.data.glue:read_sst2",
+        labels=SST2_LABELS,
+        expected={"train": 67_349 - 872, "validation": 872, "test": 872},
+        terms="research use",
+    ),
+    DatasetCard(
+        name="squad_v2",
+        summary="questions on paragraphs of an encyclopedia, some without an answer there",
+        source="Rajpurkar, Jia and Liang, Know What You Don't Know: Unanswerable Questions for SQuAD, ACL 2018",
+        path="bakeoff.data.squad:read_folder",
+        labels=SQUAD_LABELS,
+        terms="CC BY-SA 4.0",
     ),
 )

@@ -6,10 +6,17 @@
 <split>.ids.i64      [N + 1]
 <split>.labels.i32   label positions of all rows, ascending within a row
 <split>.labels.i64   [N + 1] where each row's positions begin
+
+A dataset whose rows have a second text, groups or answers has more, in every split:
+
+<split>.seconds.utf8 and .i64   second texts, as texts
+<split>.groups.utf8 and .i64    groups, as texts
+<split>.answers.utf8 and .i64   answers, a JSON list of [start, text] a row
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,9 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.data.rows import Row
+from bakeoff.data.rows import Answer, Row
 
 PARTS = ("texts.utf8", "texts.i64", "ids.utf8", "ids.i64", "labels.i32", "labels.i64")
+OPTIONAL = ("seconds", "groups", "answers")
 TYPES: dict[str, np.dtype[Any]] = {"utf8": np.dtype("u1"), "i64": np.dtype("<i8"), "i32": np.dtype("<i4")}
 
 
@@ -33,11 +41,45 @@ def _offsets(lengths: Iterable[int]) -> bytes:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(values)]).astype("<i8").tobytes()
 
 
-def encode_rows(rows: list[Row]) -> dict[str, bytes]:
+def optional_parts(rows: Iterable[Row]) -> tuple[str, ...]:
+    """What rows have beyond id, text and labels.
+
+    Args:
+        rows: all rows of a dataset.
+
+    Returns:
+        Those of `OPTIONAL` that at least one row has.
+    """
+    seconds = groups = answers = False
+    for row in rows:
+        seconds, groups, answers = seconds or bool(row.second), groups or bool(row.group), answers or bool(row.answers)
+    return tuple(name for name, had in zip(OPTIONAL, (seconds, groups, answers), strict=True) if had)
+
+
+def _optional_text(row: Row, name: str) -> str:
+    if name == "answers":
+        return json.dumps([list(answer) for answer in row.answers], ensure_ascii=False, separators=(",", ":"))
+    return row.second if name == "seconds" else row.group
+
+
+def read_answers(text: str) -> tuple[Answer, ...]:
+    """Answers as `encode_rows` wrote them.
+
+    Args:
+        text: a JSON list of [start, text].
+
+    Returns:
+        The answers.
+    """
+    return tuple(Answer(start, answer) for start, answer in json.loads(text))
+
+
+def encode_rows(rows: list[Row], optional: tuple[str, ...] = ()) -> dict[str, bytes]:
     """The content of a split's files.
 
     Args:
         rows: the split's rows in order.
+        optional: what the dataset's rows have beyond id, text and labels.
 
     Returns:
         Bytes by part (see the head of this file).
@@ -46,7 +88,10 @@ def encode_rows(rows: list[Row]) -> dict[str, bytes]:
     ids, id_offsets = _blob(row.id for row in rows)
     positions = np.array([position for row in rows for position in sorted(row.labels)], dtype="<i4")
     label_offsets = _offsets(len(row.labels) for row in rows)
-    return dict(zip(PARTS, (texts, text_offsets, ids, id_offsets, positions.tobytes(), label_offsets), strict=True))
+    parts = dict(zip(PARTS, (texts, text_offsets, ids, id_offsets, positions.tobytes(), label_offsets), strict=True))
+    for name in optional:
+        parts[f"{name}.utf8"], parts[f"{name}.i64"] = _blob(_optional_text(row, name) for row in rows)
+    return parts
 
 
 def map_part(folder: Path, split: str, part: str) -> NDArray[Any]:
@@ -55,7 +100,7 @@ def map_part(folder: Path, split: str, part: str) -> NDArray[Any]:
     Args:
         folder: the dataset's folder.
         split: the split.
-        part: which of `PARTS`.
+        part: which of the parts named at the head of this file.
 
     Returns:
         A vector of the part's type.

@@ -1,7 +1,7 @@
 """A stored dataset: written once under its fingerprint, then mapped read-only by every trial.
 
-`datasets/<name>/<fingerprint>/` holds `dataset.json` and six files a split (see `arrays`). The fingerprint is a hash of
-labels, ids, texts and targets of all splits; it knows nothing of places, names or times.
+`datasets/<name>/<fingerprint>/` holds `dataset.json` and six files a split, or more (see `arrays`). The fingerprint is a
+hash of labels, ids, texts, targets and all else that rows have, of all splits; it knows nothing of places, names or times.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.data.arrays import PARTS, decode, dense, encode_rows, map_part
-from bakeoff.data.rows import SPLITS, Import, Row, check_import
+from bakeoff.data.arrays import PARTS, decode, dense, encode_rows, map_part, optional_parts, read_answers
+from bakeoff.data.rows import SPLITS, Answer, Import, Row, check_import
 from bakeoff.errors import DataError, FormatError
 from bakeoff.records.files import (
     canonical_json,
@@ -103,6 +103,57 @@ class Dataset:
         """
         return self._texts(split, "texts", rows)
 
+    def has(self, part: str) -> bool:
+        """Whether its rows have more than id, text and labels.
+
+        Args:
+            part: `seconds`, `groups` or `answers`.
+
+        Returns:
+            True if they do.
+        """
+        return all(f"{part}.utf8" in body["files"] for body in self.card["splits"].values())
+
+    def seconds(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
+        """Second texts of a split's rows: the other half of a pair, the context of a question.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            R texts, in the order of `rows`; all empty if the dataset has none.
+        """
+        return self._optional(split, "seconds", rows)
+
+    def groups(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
+        """Groups of a split's rows: what rows that belong together share.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            R groups, in the order of `rows`; all empty if every row stands alone.
+        """
+        return self._optional(split, "groups", rows)
+
+    def answers(self, split: str, rows: NDArray[np.int64] | None = None) -> list[tuple[Answer, ...]]:
+        """Accepted answers of a split's rows.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            R tuples, in the order of `rows`; an empty one means that the context holds no answer.
+        """
+        return [read_answers(text) if text else () for text in self._optional(split, "answers", rows)]
+
+    def _optional(self, split: str, what: str, rows: NDArray[np.int64] | None) -> list[str]:
+        chosen = self._rows(split, rows)
+        return self._texts(split, what, chosen) if self.has(what) else [""] * len(chosen)
+
     def targets(self, split: str, rows: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
         """Targets of a split's rows.
 
@@ -159,10 +210,10 @@ def _ids_in_several_splits(imported: Import) -> int:
     return sum(map(len, ids)) - len(set().union(*ids))
 
 
-def _write_split(folder: Path, split: str, imported: Import) -> dict[str, Any]:
+def _write_split(folder: Path, split: str, imported: Import, optional: tuple[str, ...]) -> dict[str, Any]:
     rows = imported.splits[split]
     files = {}
-    for part, content in encode_rows(rows).items():
+    for part, content in encode_rows(rows, optional).items():
         write_bytes(folder / f"{split}.{part}", content)
         files[part] = {"bytes": len(content), "sha256": sha256_bytes(content)}
     return {
@@ -207,13 +258,15 @@ def _write_locked(place: Path, imported: Import) -> Dataset:
     temporary = place / TEMPORARY_NAME
     shutil.rmtree(temporary, ignore_errors=True)  # of an import that was killed: the lock says that none is at work
     temporary.mkdir()
-    splits = {split: _write_split(temporary, split, imported) for split in SPLITS if split in imported.splits}
+    optional = optional_parts(row for rows in imported.splits.values() for row in rows)
+    splits = {split: _write_split(temporary, split, imported, optional) for split in SPLITS if split in imported.splits}
     fingerprint = content_fingerprint(imported.labels, _hashes(splits))
     card = {
         "name": imported.name,
         "fingerprint": fingerprint,
         "labels": list(imported.labels),
         "terms": imported.terms,
+        "splitting": imported.splitting,
         "ids_in_several_splits": _ids_in_several_splits(imported),
         "splits": splits,
         "sources": dict(sorted(imported.sources.items())),
@@ -257,8 +310,11 @@ def open_dataset(folder: Path, verify: bool = False) -> Dataset:
     if card["fingerprint"] != content_fingerprint(tuple(card["labels"]), _hashes(card["splits"])):
         raise DataError("its fingerprint is not that of its files", str(folder / CARD_NAME), _again(folder))
     for split, body in card["splits"].items():
-        for part in PARTS:
-            _check_file(folder / f"{split}.{part}", body["files"][part], verify)
+        missing = [part for part in PARTS if part not in body["files"]]
+        if missing:
+            raise DataError(f"it does not list {split}.{missing[0]}", str(folder / CARD_NAME), _again(folder))
+        for part, entry in body["files"].items():
+            _check_file(folder / f"{split}.{part}", entry, verify)
     return Dataset(folder, card)
 
 

@@ -11,6 +11,18 @@ from bakeoff.errors import DataError
 SPLITS = ("train", "validation", "test")
 
 
+class Answer(NamedTuple):
+    """One accepted answer to a question.
+
+    Attributes:
+        start: where it begins in the context, in Unicode characters.
+        text: the answer, exactly as it stands there.
+    """
+
+    start: int
+    text: str
+
+
 class Row(NamedTuple):
     """One example.
 
@@ -18,11 +30,17 @@ class Row(NamedTuple):
         id: unique within its split.
         text: any text, unchanged: byte-order marks, NUL and lone surrogates included.
         labels: positions in the dataset's labels, each once, in any order; empty means none applies.
+        second: the other text of a pair, or the context of a question; empty where there is none.
+        group: what rows that belong together share: a dialogue, an article; empty where every row stands alone.
+        answers: accepted answers in the second text; empty means that it holds none.
     """
 
     id: str
     text: str
     labels: tuple[int, ...]
+    second: str = ""
+    group: str = ""
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,7 @@ class Import:
         dropped: how many lines became no row, by split and reason.
         sources: hash of every file that was read, by its path in the folder.
         terms: licence and owner.
+        splitting: how splits that the owner did not publish were made; empty if all are the owner's.
     """
 
     name: str
@@ -44,6 +63,7 @@ class Import:
     dropped: dict[str, dict[str, int]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     terms: str = ""
+    splitting: str = ""
 
 
 def check_import(imported: Import) -> None:
@@ -54,7 +74,7 @@ def check_import(imported: Import) -> None:
 
     Raises:
         DataError: if label names repeat or cannot be written, a split is unknown or empty, an id repeats within its
-            split, or a row's labels are not distinct positions.
+            split, a row's labels are not distinct positions, or an answer does not stand where it says.
     """
     _check_labels(imported)
     unknown = set(imported.splits) - set(SPLITS)
@@ -69,6 +89,7 @@ def check_import(imported: Import) -> None:
             raise DataError(f"the split {split} has no rows", imported.name, "give the file of that split its rows, or none")
         _check_ids(imported.name, split, rows)
         _check_positions(imported, split, rows)
+        _check_answers(imported.name, split, rows)
 
 
 def _check_labels(imported: Import) -> None:
@@ -101,3 +122,14 @@ def _check_positions(imported: Import, split: str, rows: list[Row]) -> None:
                 imported.name,
                 f"each must be from 0 to {len(known) - 1}, and stand once",
             )
+
+
+def _check_answers(name: str, split: str, rows: list[Row]) -> None:
+    for number, row in enumerate(rows):
+        for start, text in row.answers:
+            if not text or start < 0 or row.second[start : start + len(text)] != text:
+                raise DataError(
+                    f"row {number + 1} of {split} (id {row.id!r}) says {text[:40]!r} stands at character {start}",
+                    name,
+                    "an answer is a part of the context, with the number of Unicode characters before it",
+                )

@@ -1,0 +1,59 @@
+"""Splits made here: shares of labels, whole groups, the same for a seed; as good as the reference implementation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bakeoff.data.splitting import group_numbers, linked_groups, stratified_split
+
+SHARES = (0.8, 0.1, 0.1)
+
+
+def long_tailed(rows: int, labels: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    generator = np.random.default_rng(seed)
+    rates = 0.5 * 0.8 ** np.arange(labels)
+    return (generator.random((rows, labels)) < rates).astype(np.uint8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 60), st.integers(1, 6), st.integers(0, 5), st.integers(1, 20))
+def test_every_row_is_in_one_part(rows: int, labels: int, seed: int, groups: int) -> None:
+    targets = long_tailed(rows, labels, seed)
+    names = [f"g{number % groups}" if number % 3 else "" for number in range(rows)]
+    parts = stratified_split(targets, SHARES, seed, names)
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(rows))
+    for group in {name for name in names if name}:
+        rows_of = {number for number, name in enumerate(names) if name == group}
+        assert sum(bool(rows_of & set(part.tolist())) for part in parts) == 1
+
+
+def test_labels_keep_their_shares() -> None:
+    targets = long_tailed(4_000, 12, 1)
+    whole = targets.mean(axis=0)
+    common = targets.sum(axis=0) >= 50
+    for part, share in zip(stratified_split(targets, SHARES, 0), SHARES, strict=True):
+        assert abs(len(part) / len(targets) - share) < 0.002
+        assert np.abs(targets[part].mean(axis=0) - whole)[common].max() < 0.01
+
+
+def test_the_seed_alone_decides() -> None:
+    targets = long_tailed(300, 5, 2)
+    first, again, other = (stratified_split(targets, (0.5, 0.5), seed) for seed in (3, 3, 4))
+    assert np.array_equal(first[0], again[0])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_shares_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        stratified_split(np.zeros((2, 1), np.uint8), (1.0, 0.0), 0)
+
+
+def test_pairs_that_share_a_sentence_are_linked() -> None:
+    assert len(set(linked_groups([("a", "b"), ("b", "c"), ("d", "e"), ("c", "f")]))) == 2
+
+
+def test_a_row_without_group_stands_alone() -> None:
+    assert group_numbers(["", "x", "", "x"]).tolist() == [0, 1, 2, 1]
