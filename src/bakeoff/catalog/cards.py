@@ -133,7 +133,7 @@ class ModelCard(Card):
     folder: str = ""
     weights_sha256: str = ""
     family: str = ""
-    pooling: Literal["first", "mean", "last"] = "mean"
+    pooling: Literal["first", "mean", "last", "pooler"] = "mean"
     parameters: int = 0
 
 

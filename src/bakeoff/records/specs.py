@@ -21,7 +21,7 @@ JOB_VERSION = 1
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Schedule = Literal["cosine", "linear", "constant"]
-Pooling = Literal["first", "mean", "last"]
+Pooling = Literal["first", "mean", "last", "pooler"]
 
 
 class Spec(BaseModel):

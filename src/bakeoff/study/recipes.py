@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 from bakeoff.catalog.cards import Card, LossCard, MethodCard, ModelCard
 from bakeoff.catalog.registry import cards, nearest
@@ -123,7 +123,7 @@ def _training(settings: Node, faults: Faults) -> Training | None:
 
 def _pooling(settings: Node, model: str) -> Pooling:
     stated = settings.at("pooling")
-    if stated is not None and stated.value in ("first", "mean", "last"):
+    if stated is not None and stated.value in get_args(Pooling):
         return cast(Pooling, stated.value)
     card = cards("model").get(model)
     return card.pooling if isinstance(card, ModelCard) else "mean"

@@ -115,7 +115,8 @@ class RecipeSettings(Entry):
         model: the pretrained model.
         method: how the recipe learns.
         loss: the loss.
-        pooling: how token vectors become one; without it, what the model's card says, else mean.
+        pooling: how token vectors become one: `first`, `mean`, `last`, or `pooler` (the first, through the checkpoint's own
+            dense layer and tanh); without it, what the model's card says, else mean.
         training: hyperparameters of the training loop.
         devices: how many devices share a trial; the effective batch stays what `batch_size` says.
     """

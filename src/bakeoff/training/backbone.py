@@ -45,25 +45,30 @@ def load_config(folder: Path) -> Any:
         ) from error
 
 
-def load_pretrained(folder: Path, packed: bool) -> Any:
-    """Load a bare encoder or decoder in float32, without its pooler.
+def load_pretrained(folder: Path, packed: bool, pooler: bool = False) -> Any:
+    """Load a bare encoder or decoder in float32.
 
     Args:
         folder: holds config.json and safetensors.
         packed: whether its attention shall be the packed one.
+        pooler: whether it comes with the checkpoint's pooler.
 
     Returns:
         A `PreTrainedModel`.
 
     Raises:
-        ModelError: if weights are missing or torn, do not fit the configuration, or are no safetensors.
+        ModelError: if weights are missing or torn, do not fit the configuration, are no safetensors, or its family has no
+            pooler.
     """
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     config = load_config(folder)
     try:
         kind = transformers.AutoModel._model_mapping[type(config)]
-        extra = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind.__init__).parameters else {}
+        has_pooler = "add_pooling_layer" in inspect.signature(kind.__init__).parameters
+        if pooler and not has_pooler:
+            raise ModelError(f"models of the family {config.model_type} have no pooler", str(folder), "pooling: first")
+        extra = {"add_pooling_layer": pooler} if has_pooler else {}
         model, report = kind.from_pretrained(
             str(folder),
             config=config,
@@ -108,7 +113,7 @@ class Backbone(nn.Module):
         self.family: str = load_config(folder).model_type
         self.pooling: Pooling = pooling
         self.packed = self.family in PACKED_FAMILIES if packed is None else packed
-        self.model = load_pretrained(folder, self.packed)
+        self.model = load_pretrained(folder, self.packed, pooling == "pooler")
         replace_dropout(self.model, dropout)
         if dropout is not None:
             _override_attention_dropout(self.model, dropout)
@@ -184,13 +189,20 @@ class Backbone(nn.Module):
             ids, mask = batch.padded(0 if pad is None else pad)
             ids, mask = ids.to(device), mask.to(device)
             hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-            return pool_padded(hidden, mask, self.pooling)
+            return self._through_pooler(pool_padded(hidden, mask, self.pooling))
         packing = pack(batch.lengths, device)
         positions = packing.positions + self._first_position
         # filling tokens are padding tokens: no gradient reaches their row of the token table
         ids = nn.functional.pad(batch.tokens, (0, packing.filling), value=self.model.config.pad_token_id or 0).to(device)[None]
         hidden = self.model(input_ids=ids, position_ids=positions[None], packing=packing).last_hidden_state[0]
-        return pool_packed(hidden, packing.starts, packing.lengths, packing.rows, self.pooling)
+        return self._through_pooler(pool_packed(hidden, packing.starts, packing.lengths, packing.rows, self.pooling))
+
+    def _through_pooler(self, pooled: Tensor) -> Tensor:
+        """The vectors [B, D] as they are, or through the checkpoint's pooler, which takes the first of [B, 1, D]."""
+        if self.pooling != "pooler":
+            return pooled
+        vectors: Tensor = self.model.pooler(pooled[:, None])
+        return vectors
 
 
 def _override_attention_dropout(model: nn.Module, probability: float) -> None:

@@ -16,12 +16,12 @@ def pool_packed(hidden: Tensor, starts: Tensor, lengths: Tensor, rows: Tensor, p
         starts: first token of each row, [B].
         lengths: tokens of each row, [B].
         rows: row of each token, [T].
-        pooling: first token, mean over the row's tokens, or last token.
+        pooling: first token (the pooler takes it from there), mean over the row's tokens, or last token.
 
     Returns:
         [B, D], float32 for the mean.
     """
-    if pooling == "first":
+    if pooling in ("first", "pooler"):
         return hidden.index_select(0, starts)
     if pooling == "last":
         return hidden.index_select(0, starts + lengths - 1)
@@ -42,7 +42,7 @@ def pool_padded(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
     Returns:
         [B, D], float32 for the mean.
     """
-    if pooling == "first":
+    if pooling in ("first", "pooler"):
         return hidden[:, 0]
     lengths = mask.sum(dim=1)
     if pooling == "last":
