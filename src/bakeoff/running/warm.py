@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "OPENBLAS_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # scikit-learn imports pandas where it is installed, and that pyarrow, whose allocator would start a thread at once
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "HF_HUB_OFFLINE": "1",
     # a batch's shapes differ from the last one's, and each costs a compiled kernel: keep them all
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "8192",
@@ -75,7 +77,7 @@ class WarmParent:
         families: architectures whose model code it imports.
         console: where what it prints is kept.
         command: how the worker is started, before `warm`.
-        give_up: asked while waiting; when it says True, the wait ends with `Interrupted`.
+        give_up: asked while waiting for its start; when it says True, the wait ends with `Interrupted`.
     """
 
     def __init__(
@@ -133,7 +135,6 @@ class WarmParent:
 
         Raises:
             JobError: if the parent has died.
-            Interrupted: if told to give up.
         """
         request = {"id": job, "folder": str(folder), "console": str(console), "environment": environment or {}}
         self._send({"fork": request})
@@ -192,7 +193,8 @@ class WarmParent:
                 if word in message:
                     self._messages.remove(message)
                     return message
-            if self._give_up():
+            # a fork is answered at once, and giving it up would end the other children
+            if word == "ready" and self._give_up():
                 raise Interrupted
             if time.monotonic() > deadline:
                 raise self._failure(f"the warm parent has not said {word!r} within {seconds:.0f} s")
