@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +12,28 @@ from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.batches import evaluation_batches
 from bakeoff.training.classifier import Classifier
 from bakeoff.training.progress import Progress
+from bakeoff.training.ranks import Ranks
+
+
+def shared_outputs(
+    ranks: Ranks, outputs: Callable[[NDArray[np.int64]], NDArray[np.float32]], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Outputs of many rows, of which each of a trial's processes computes a share.
+
+    Args:
+        ranks: the processes.
+        outputs: gives the logits of some rows, [n, L].
+        rows: row numbers, [N].
+
+    Returns:
+        Logits of all of them, in the order of `rows` and the same bits in every process, [N, L].
+    """
+    if ranks.count == 1:
+        return outputs(rows)
+    own = outputs(rows[ranks.rank :: ranks.count])
+    logits = np.zeros((len(rows), own.shape[1]), dtype=np.float32)
+    logits[ranks.rank :: ranks.count] = own
+    return ranks.merge(logits)
 
 
 def outputs_of(

@@ -25,7 +25,7 @@ from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import make_batch
 from bakeoff.training.checks import settle_packing
 from bakeoff.training.classifier import Classifier
-from bakeoff.training.evaluation import outputs_of
+from bakeoff.training.evaluation import outputs_of, shared_outputs
 from bakeoff.training.health import Diverged, Probe
 from bakeoff.training.loop import Trainer, TrainingData
 from bakeoff.training.work import Work
@@ -74,6 +74,7 @@ class Best:
     Args:
         path: a safetensors file below the attempt; what a loss has learned stands beside it.
         patience: validations without improvement that end the training; None for never.
+        writes: whether this process writes the file; of several that share a trial, all hold the same bits.
 
     Attributes:
         step: steps done at the best validation; 0 before the first.
@@ -81,8 +82,8 @@ class Best:
         scores: all its scores.
     """
 
-    def __init__(self, path: Path, patience: int | None) -> None:
-        self.path, self.patience = path, patience
+    def __init__(self, path: Path, patience: int | None, writes: bool = True) -> None:
+        self.path, self.patience, self.writes = path, patience, writes
         self.step, self.score, self.waited = 0, -math.inf, 0
         self.scores: dict[str, float] = {}
 
@@ -107,9 +108,10 @@ class Best:
         score = scores[metric] if higher else -scores[metric]
         if self.step == 0 or score > self.score:
             self.step, self.score, self.scores, self.waited = step, score, scores, 0
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            save_state(trainer.model, self.path)
-            save_state(trainer.loss, self.loss_path)
+            if self.writes:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                save_state(trainer.model, self.path)
+                save_state(trainer.loss, self.loss_path)
         else:
             self.waited += 1
         return self.patience is not None and self.waited >= self.patience
@@ -180,14 +182,16 @@ def run(work: Work) -> None:
     model.to(accelerator.device)
     loss = load_loss(recipe.loss, data.targets).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
+    trainer.share(work.ranks)
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
     trainer.probe = make_probe(work, trainer)
-    best = Best(work.attempt.checkpoints / "best.safetensors", spec.early_stopping)
+    best = Best(work.leader.checkpoints / "best.safetensors", spec.early_stopping, work.ranks.leads)
     history: list[dict[str, Any]] = []
     validate = partial(_validate, work, trainer, best, history)
     steps = trainer.run(validate)
     if best.step == 0:
         raise Diverged(steps - 1, [], trainer.health.norms[-10:], "no validation gave finite outputs")
+    work.ranks.wait()  # for the first one, which writes the weights that all read now
     best.restore(trainer)
     facts = {
         "steps": steps,
@@ -205,10 +209,9 @@ def run(work: Work) -> None:
         "packed": model.backbone.packed,
         "note": note,
     }
-    outputs = {
-        split: outputs_of(model, accelerator.autocast, store, split, work.rows(split), work.progress)
-        for split in ("validation", "test")
-    }
+    outputs = {split: _outputs(work, trainer, split, work.rows(split)) for split in ("validation", "test")}
+    if not work.ranks.leads:
+        return
     if work.keep_model:
         _keep(work, best.path)
     work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)
@@ -230,13 +233,20 @@ def make_probe(work: Work, trainer: Trainer) -> Probe:
     targets = torch.from_numpy(data.targets[chosen]).to(trainer.device)
 
     def outputs() -> NDArray[np.float32]:
-        return outputs_of(trainer.model, trainer.autocast, data.store, "train", data.rows[chosen], work.progress)
+        return _outputs(work, trainer, "train", data.rows[chosen])
 
     def loss(logits: NDArray[np.float32]) -> float:
         with torch.no_grad():
             return float(trainer.loss(torch.from_numpy(logits).to(trainer.device), targets, 0.0).mean())
 
     return Probe(outputs, loss, begin=math.ceil(spec.warmup * trainer.total_steps), limit=work.dead_probes)
+
+
+def _outputs(work: Work, trainer: Trainer, split: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def compute(some: NDArray[np.int64]) -> NDArray[np.float32]:
+        return outputs_of(trainer.model, trainer.autocast, trainer.data.store, split, some, work.progress)
+
+    return shared_outputs(work.ranks, compute, rows)
 
 
 def _training(work: Work) -> TrainingSpec:
@@ -247,7 +257,7 @@ def _training(work: Work) -> TrainingSpec:
 def _validate(work: Work, trainer: Trainer, best: Best, history: list[dict[str, Any]], step: int, loss: float) -> bool:
     """Score the validation rows; the return value says whether training ends here."""
     rows = work.rows("validation")
-    logits = outputs_of(trainer.model, trainer.autocast, trainer.data.store, "validation", rows, work.progress)
+    logits = _outputs(work, trainer, "validation", rows)
     scores = work.task.score(logits, work.gold("validation"))
     metric = work.trial.task.metric
     higher = registry.metric(metric.partition("@")[0]).higher_is_better

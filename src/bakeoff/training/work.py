@@ -16,6 +16,7 @@ from bakeoff.records.results import Outputs, Result, file_entry
 from bakeoff.records.specs import TrialSpec
 from bakeoff.tasks.multilabel import Multilabel
 from bakeoff.training.progress import Progress
+from bakeoff.training.ranks import ALONE, Ranks
 
 LIMITED_SPLITS = ("train", "validation", "test")
 
@@ -34,6 +35,8 @@ class Work:
         keep_model: whether the trained model stays in the product.
         dead_probes: looks in a row at constant outputs that end the trial; None never ends it.
         deviations: what the machine forced; added to by the method.
+        ranks: the processes that share the trial; the first of them writes the product.
+        shared: the folder of that first process, whose checkpoints all may read; None where there is but one.
     """
 
     trial: TrialSpec
@@ -45,6 +48,13 @@ class Work:
     keep_model: bool = False
     dead_probes: int | None = None
     deviations: list[str] = field(default_factory=list)
+    ranks: Ranks = ALONE
+    shared: AttemptFolder | None = None
+
+    @property
+    def leader(self) -> AttemptFolder:
+        """The attempt's own folder, in which the first of its processes writes."""
+        return self.shared or self.attempt
 
     @property
     def task(self) -> Multilabel:

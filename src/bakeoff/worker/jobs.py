@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import BakeoffError
+from bakeoff.errors import BakeoffError, CollectiveError
 from bakeoff.records.environment import package_versions
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outcome, State
@@ -63,11 +63,17 @@ def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     from bakeoff.catalog import registry
     from bakeoff.data.dataset import open_dataset
     from bakeoff.training.arithmetic import settle
+    from bakeoff.training.ranks import join, obsolete_variables
     from bakeoff.training.work import Work
 
     assert job.trial is not None
     training = job.trial.recipe.training
-    settle(training.threads if training else 1, job.deterministic)
+    # processes that share a trial share its threads
+    settle(max(1, training.threads // job.ranks) if training else 1, job.deterministic)
+    notes = obsolete_variables()
+    for note in notes:
+        progress.say("note", text=note)
+    ranks = join(job.rank, job.ranks, Path(job.rendezvous), job.collective_seconds)
     work = Work(
         trial=job.trial,
         dataset=open_dataset(Path(job.dataset)),
@@ -77,9 +83,16 @@ def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
         progress=progress,
         keep_model=job.keep_model,
         dead_probes=job.dead_probes,
+        ranks=ranks,
+        shared=AttemptFolder(Path(job.rendezvous).parent) if job.rendezvous else None,
     )
-    registry.method(job.trial.recipe.method.name).load()(work)
-    return {"deviations": work.deviations}
+    try:
+        registry.method(job.trial.recipe.method.name).load()(work)
+    except CollectiveError as error:
+        if progress.stop_asked:  # all were asked, and another was quicker to go
+            raise Preempted from error
+        raise
+    return {"deviations": work.deviations, **({"notes": notes} if notes else {})}
 
 
 def convert(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
@@ -164,6 +177,9 @@ def judge(error: BaseException) -> Outcome:
     # torch's CPU allocator raises a plain RuntimeError
     if isinstance(error, MemoryError) or _of_torch(error, "OutOfMemoryError") or "DefaultCPUAllocator" in str(error):
         return Outcome(state=State.OOM, reason=f"out of memory: {error}", remedy="a smaller training.micro_batch_size")
+    if isinstance(error, CollectiveError):
+        facts = {"collective": True}
+        return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy, facts=facts)
     if isinstance(error, BakeoffError):
         return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy)
     text = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
@@ -187,7 +203,7 @@ def run_job(root: Path) -> int:
     try:
         job = JobSpec.read(folder.job)
         facts = JOBS[job.kind](job, folder, progress)
-        outcome = Outcome(state=State.COMPLETE, facts=facts, deviations=facts.pop("deviations", []))
+        outcome = Outcome(state=State.COMPLETE, facts=facts, deviations=[*job.deviations, *facts.pop("deviations", [])])
     except KeyboardInterrupt as error:
         outcome = judge(Preempted(str(error)))
     except Exception as error:
