@@ -122,6 +122,11 @@ CASES = {
         "recipes.a.training.micro_batch_size",
         "does not divide the batch size 32",
     ),
+    "devices": (
+        TASKS + "recipes: {a: {devices: 3, training: {micro_batch_size: 16}}}\n",
+        "recipes.a.devices",
+        "has 2 micro-batches, and each device needs one",
+    ),
     "large seed": (TASKS + "seeds: [4294967296]\nrecipes: {a: {}}\n", "seeds[0]", "out of range"),
     "no seeds": (TASKS + "seeds: []\nrecipes: {a: {}}\n", "seeds", "too short"),
     "like names": (TASKS + "recipes: {a-b: {}, A_b: {}}\n", "recipes.A_b", "too like"),

@@ -121,7 +121,7 @@ def _recipe_spec(recipe: Recipe, name: str, models: Mapping[str, ModelSpec], mac
     model = None
     if recipe.model:
         model = models.get(recipe.model.key) or models[recipe.model.name]
-    training = training_spec(recipe.training, machine) if recipe.training else None
+    training = training_spec(recipe.training, machine, recipe.devices) if recipe.training else None
     return RecipeSpec(
         name=name,
         method=recipe.method,
@@ -133,12 +133,13 @@ def _recipe_spec(recipe: Recipe, name: str, models: Mapping[str, ModelSpec], mac
     )
 
 
-def training_spec(training: Training, machine: MachineFacts) -> TrainingSpec:
+def training_spec(training: Training, machine: MachineFacts, devices: int = 1) -> TrainingSpec:
     """Resolve every `auto` and every default that follows from another setting.
 
     Args:
         training: the settings of a recipe.
         machine: what `auto` is resolved with.
+        devices: how many devices share a step; each gets at least one of its micro-batches.
 
     Returns:
         Settings without `auto`.
@@ -146,7 +147,8 @@ def training_spec(training: Training, machine: MachineFacts) -> TrainingSpec:
     automatic: Precision = "bf16" if machine.bf16 else "fp32"
     head = training.head_learning_rate
     settings = training.model_dump()
-    settings["micro_batch_size"] = training.batch_size if training.micro_batch_size == "auto" else training.micro_batch_size
+    share = -(-training.batch_size // devices)
+    settings["micro_batch_size"] = share if training.micro_batch_size == "auto" else training.micro_batch_size
     # twelve digits: ten times 3e-5 is the 3e-4 that a person would write, and so the same trial
     settings["head_learning_rate"] = float(f"{HEAD_FACTOR * training.learning_rate:.12g}") if head is None else head
     settings["precision"] = automatic if training.precision == "auto" else training.precision

@@ -118,6 +118,12 @@ def _training(settings: Node, faults: Faults) -> Training | None:
         place = node.at("micro_batch_size") or node
         divisors = [str(n) for n in range(1, min(training.batch_size, 4096) + 1) if training.batch_size % n == 0]
         faults.add(place, f"does not divide the batch size {training.batch_size}", ", ".join([*divisors, "auto"]))
+    devices = _devices(settings)
+    parts = training.batch_size if micro == "auto" else training.batch_size // micro
+    if devices > max(1, parts):
+        place = settings.at("devices") or node
+        problem = f"a batch of {training.batch_size} has {parts} micro-batch{'es' * (parts > 1)}, and each device needs one"
+        faults.add(place, problem, f"at most {parts}, or a smaller training.micro_batch_size")
     return training
 
 

@@ -74,7 +74,8 @@ class Training(Entry):
     Attributes:
         epochs: passes over the training examples.
         batch_size: the effective batch: examples per optimizer step.
-        micro_batch_size: examples per forward pass; must divide the batch size; `auto` means all of it.
+        micro_batch_size: examples per forward pass; must divide the batch size; `auto` means all of it, or each device's
+            share.
         learning_rate: peak rate of the body.
         head_learning_rate: peak rate of the new head; null means ten times the learning rate.
         schedule: how the rate falls after the warm-up.
