@@ -6,7 +6,8 @@
     ├── DataError                  a dataset is missing, torn, or not what it says
     ├── ModelError                 a model is missing, unsafe, or does not fit
     ├── DownloadError              a file could not be fetched whole
-    ├── FormatError                a file of ours is torn, or of another version
+    ├── FormatError                a file of ours is torn
+    │   └── VersionError           a file of ours is of another version
     ├── RunError                   a run folder cannot be used as asked
     │   ├── LockedError            another runner holds it
     │   └── UnfinishedError        test scores were asked for before the phase ended
@@ -121,6 +122,10 @@ class DownloadError(BakeoffError):
 
 class FormatError(BakeoffError):
     """A file of ours is torn, was changed by hand, or has a version that this program does not read."""
+
+
+class VersionError(FormatError):
+    """A file of ours is whole, and of another version of its format: older or newer than what this program reads."""
 
 
 class RunError(BakeoffError):

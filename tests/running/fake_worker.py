@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.records.files import append_line
-from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.files import append_line, write_document
+from bakeoff.records.paths import TOKENS_VERSION, AttemptFolder
 from bakeoff.records.results import Outcome, Outputs, Result, State, file_entry
 from bakeoff.records.specs import JobSpec
 
@@ -109,7 +109,7 @@ def run_job(root: str) -> None:
         if "unpreparable" in job.model:
             Outcome(state=State.FAILED, reason="no tokenizer").write(folder.outcome)
             return
-        Path(job.tokens).mkdir(parents=True)
+        write_document(Path(job.tokens) / "tokens.json", "tokens", TOKENS_VERSION, {"files": {}})
         Outcome(state=State.COMPLETE).write(folder.outcome)
         return
     if job.kind == "convert":

@@ -70,7 +70,7 @@ def test_a_crash_is_told_and_the_next_job_runs(executor: Executor, start: Callab
 
 
 @pytest.mark.parametrize("do", ["hang", "deaf", "spawn"])
-def test_stop_ends_the_whole_tree(executor: Executor, start: Callable[[str], Handle], do: str) -> None:
+def test_asking_and_killing_end_the_whole_tree(executor: Executor, start: Callable[[str], Handle], do: str) -> None:
     handle = start(do)
     while not handle.folder.console.is_file() or (do == "spawn") != ("grandchild" in handle.folder.console.read_text()):
         time.sleep(0.01)
@@ -78,9 +78,11 @@ def test_stop_ends_the_whole_tree(executor: Executor, start: Callable[[str], Han
         time.sleep(0.01)
     tree = [handle.pid, *(child.pid for child in psutil.Process(handle.pid).children(recursive=True))]
     time.sleep(0.2 if do == "deaf" else 0)  # the child says what it does just before it turns deaf
-    ended = executor.stop(handle, grace_seconds=0.5)
-    assert ended.handle == handle
-    assert ended.exit == (-9 if do == "deaf" else -15)
+    executor.ask(handle)
+    if do == "deaf":
+        assert executor.poll(0.3) == []
+        executor.kill(handle)
+    assert wait(executor) == Ended(handle, -9 if do == "deaf" else -15)
     assert [pid for pid in tree if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []
     assert executor.poll(0.0) == []
 

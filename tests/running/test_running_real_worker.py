@@ -60,12 +60,16 @@ def test_a_child_that_ignores_the_signal_is_killed(executor: Executor, hostile_p
     while not handle.folder.log.exists():
         time.sleep(0.01)
     time.sleep(0.5)
-    assert executor.stop(handle, grace_seconds=0.2) == Ended(handle, -9)
+    executor.ask(handle)
+    assert executor.poll(0.2) == []
+    executor.kill(handle)
+    assert wait(executor) == Ended(handle, -9)
 
 
 def test_a_child_that_is_asked_stops_by_itself(executor: Executor, hostile_path: Path) -> None:
     handle = start(executor, hostile_path, do="ok", seconds=600)
     while not (handle.folder.log.exists() and handle.folder.log.read_bytes()):
         time.sleep(0.01)
-    assert executor.stop(handle, grace_seconds=30) == Ended(handle, 0)
+    executor.ask(handle)
+    assert wait(executor) == Ended(handle, 0)
     assert Outcome.read(handle.folder.outcome).state is State.PREEMPTED

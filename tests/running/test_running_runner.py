@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from bakeoff.errors import JobError, LockedError, RunError
-from bakeoff.records.paths import RunFolder
+from bakeoff.records.files import write_document
+from bakeoff.records.paths import TOKENS_VERSION, RunFolder
 from bakeoff.records.results import Circumstances, State, TrialState, read_complete
 from bakeoff.running.events import Event, JobEnded, Progress, RunBegan, TrialBegan, TrialEnded
 from bakeoff.running.interrupts import Interrupts
@@ -234,7 +235,8 @@ def test_a_run_in_another_thread_works_without_signals(make_order: MakeOrder) ->
 
 def test_a_preload_that_fails_is_an_error_and_leaves_no_trial_running(make_order: MakeOrder) -> None:
     order = make_order("ok", family="broken")
-    order.home.token_store("f" * 64, "broken-model", 16).mkdir(parents=True)
+    store = order.home.token_store("f" * 64, "broken-model", 16)
+    write_document(store / "tokens.json", "tokens", TOKENS_VERSION, {"files": {}})
     with pytest.raises(JobError, match="could not import"):
         run(order)
     assert states(order)["ok"].state is State.PREEMPTED

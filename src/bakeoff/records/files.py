@@ -13,9 +13,9 @@ import os
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from bakeoff.errors import FormatError
+from bakeoff.errors import FormatError, VersionError
 
 CHUNK = 1 << 20
 
@@ -146,6 +146,23 @@ def move_into_place(source: Path, target: Path) -> None:
     _fsync_folder(target.parent)
 
 
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file or folder, so that it can be made again and still be looked at.
+
+    Args:
+        path: the file or folder.
+
+    Returns:
+        Its new path, `<name>.damaged-<n>` with the first number that is free.
+    """
+    number = 1
+    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    path.rename(target)
+    _fsync_folder(path.parent)
+    return target
+
+
 def document_checksum(body: dict[str, Any]) -> str:
     """The checksum that a document carries: the hash of its canonical JSON without the key `checksum`.
 
@@ -215,7 +232,9 @@ def read_document(path: Path, kind: str, version: int) -> dict[str, Any]:
         raise FormatError("not a document of Bakeoff", str(path))
     found = document.get("format")
     if found != f"bakeoff/{kind}@{version}":
-        raise FormatError(
+        # a document of another version is whole: its checksum says so
+        other = str(found).startswith(f"bakeoff/{kind}@") and document.get("checksum") == document_checksum(document)
+        raise (VersionError if other else FormatError)(
             f"its format is {found!r}, and this program reads 'bakeoff/{kind}@{version}'",
             str(path),
             "read it with the version of Bakeoff that wrote it, or run the study again in a new folder (--new)",
@@ -230,15 +249,41 @@ def read_document(path: Path, kind: str, version: int) -> dict[str, Any]:
 def append_line(path: Path, record: dict[str, Any]) -> None:
     """Append one record to a JSON-lines log, durably.
 
+    A torn last record, left by a crash, is moved to `<name>.damaged-<n>` first: what came after it would be torn as well.
+
     Args:
         path: the log.
         record: the record.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
+    with path.open("ab+") as stream:
+        _cut_torn_end(path, stream)
         stream.write((canonical_json(record) + "\n").encode())
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _cut_torn_end(path: Path, stream: BinaryIO) -> None:
+    size = stream.seek(0, os.SEEK_END)
+    if not size:
+        return
+    stream.seek(size - 1)
+    if stream.read(1) == b"\n":
+        return
+    stream.seek(0)
+    torn = stream.read().rpartition(b"\n")[2]
+    try:
+        json.loads(torn)
+    except ValueError:
+        number = 1
+    else:  # nothing but the line's end is missing
+        stream.write(b"\n")
+        return
+    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    write_bytes(target, torn)
+    stream.truncate(size - len(torn))
+    stream.seek(0, os.SEEK_END)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -84,6 +84,11 @@ class Home:
         """Folders of jobs that belong to no run (conversion of a model)."""
         return self.root / "jobs"
 
+    @property
+    def costs(self) -> Path:
+        """`costs.json`: what trials cost on this machine so far."""
+        return self.root / "costs.json"
+
 
 @dataclass(frozen=True)
 class AttemptFolder:
@@ -114,6 +119,16 @@ class AttemptFolder:
     def outcome(self) -> Path:
         """`outcome.json`: the child's last word."""
         return self.root / "outcome.json"
+
+    @property
+    def ending(self) -> Path:
+        """`ending.json`: how the attempt ended, as the runner saw it."""
+        return self.root / "ending.json"
+
+    @property
+    def monitor(self) -> Path:
+        """`monitor.jsonl`: what the attempt used of the machine, a sample a line."""
+        return self.root / "monitor.jsonl"
 
     @property
     def checkpoints(self) -> Path:
@@ -306,6 +321,16 @@ class RunFolder:
     def lock(self) -> Path:
         """`lock`: held by the runner while it runs."""
         return self.root / "lock"
+
+    @property
+    def cancels(self) -> Path:
+        """`cancels/`: what the runner is asked to cancel, an empty file a trial, or one called `all`."""
+        return self.root / "cancels"
+
+    @property
+    def warnings(self) -> Path:
+        """`warnings.jsonl`: what the runner warned of, a record a line."""
+        return self.root / "warnings.jsonl"
 
     @property
     def owner(self) -> Path:

@@ -211,12 +211,15 @@ class Circumstances(Spec):
         started: wall-clock time of the last attempt's start, ISO 8601 in UTC.
         ended: wall-clock time of its end.
         seconds: from start to end on the monotonic clock.
+        seconds_before: seconds that earlier attempts took which this one went on from.
         attempts: number of attempts made.
+        retries: how many of them were retried because the machine broke them.
         executor: what started the child.
         exit: exit status of the child; negative is a signal's number; None if it was lost.
         environment: versions, processor and memory of the machine (see `records.environment`).
         machine: what the child says that it ran on: device, threads, precision.
         peak_bytes: largest resident memory of the child.
+        peaks: largest figures that the runner saw, by the keys of `monitor.jsonl`; of what is free, the smallest.
         imported: modules that the child imported after the fork (should be none).
         deviations: what the machine forced, in words.
         facts: whatever else the child reported, speeds for one.
@@ -225,12 +228,15 @@ class Circumstances(Spec):
     started: str
     ended: str
     seconds: float
+    seconds_before: float = 0.0
     attempts: int
+    retries: int = 0
     executor: str = ""
     exit: int | None = None
     environment: dict[str, Any] = Field(default_factory=dict)
     machine: dict[str, Any] = Field(default_factory=dict)
     peak_bytes: int = 0
+    peaks: dict[str, Any] = Field(default_factory=dict)
     imported: list[str] = Field(default_factory=list)
     deviations: list[str] = Field(default_factory=list)
     facts: dict[str, Any] = Field(default_factory=dict)

@@ -26,6 +26,7 @@ class RunBegan(Event):
         complete: trials that earlier runs completed.
         todo: trials that this run will begin, in this order.
         passed_over: trials that failed before and are not run again.
+        workers: trials that run at a time.
     """
 
     run: Path
@@ -33,6 +34,7 @@ class RunBegan(Event):
     complete: int
     todo: list[TrialSpec]
     passed_over: int
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,42 @@ class Progress(Event):
     trial: str
     record: dict[str, Any]
     seconds: float
+
+
+@dataclass(frozen=True)
+class TrialGoesOn(Event):
+    """An attempt ended, and the trial is begun again by this runner, from its last checkpoint.
+
+    Attributes:
+        trial: what was run.
+        number: its place among the trials of this run, from 1.
+        total: trials of this run.
+        reason: why the attempt ended, one line.
+        remedy: how it goes on, a clause.
+        seconds: how long the attempt took.
+    """
+
+    trial: TrialSpec
+    number: int
+    total: int
+    reason: str
+    remedy: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something that the user should know early.
+
+    Attributes:
+        kind: `time`, `disk` or `damaged`.
+        text: what, with numbers and the way out.
+        trial: the trial's id; empty if it is about the whole run.
+    """
+
+    kind: str
+    text: str
+    trial: str = ""
 
 
 @dataclass(frozen=True)

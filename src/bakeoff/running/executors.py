@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -14,7 +16,7 @@ from bakeoff.running.console import ConsolePipe
 from bakeoff.running.processes import kill_tree, signal_session
 from bakeoff.running.warm import WORKER_COMMAND, worker_environment
 
-TERM = 15
+WAIT_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Executor(ABC):
     Every executor guarantees:
 
     - `start` writes `job.json` before the process exists, and the process sees nothing else of the runner.
-    - The end of each started job is told by `poll` or `stop`, and by one of them once only.
+    - Any number of jobs may run at a time; their ids differ.
+    - The end of each started job is told by `poll`, once, whether it ended by itself, was asked, was killed, or was lost.
+    - `ask` and `kill` return at once or within seconds, whatever the job does; asking one that has just ended harms nobody.
     - When an end is told, no process of that job is alive, and its console log is complete (and at most 10 MB).
     - A job that crashes, hangs or prints without end harms neither the runner nor another job.
     - After `close` no process that the executor started is alive. Where the runner is killed, jobs end by themselves as far as
@@ -61,12 +65,13 @@ class Executor(ABC):
     name: str
 
     @abstractmethod
-    def start(self, folder: AttemptFolder, job: JobSpec) -> Handle:
+    def start(self, folder: AttemptFolder, job: JobSpec, environment: Mapping[str, str] | None = None) -> Handle:
         """Start a job.
 
         Args:
             folder: an empty or missing folder of its own, absolute.
             job: what to do.
+            environment: variables of its own, set before anything else.
 
         Returns:
             Its handle.
@@ -91,26 +96,21 @@ class Executor(ABC):
     def close(self) -> None:
         """End everything that still runs."""
 
-    def stop(self, handle: Handle, grace_seconds: float) -> Ended:
-        """End a job: SIGTERM to its session, and SIGKILL for its whole tree after the grace.
+    def ask(self, handle: Handle) -> None:
+        """Ask a job to stop: SIGTERM to its session. Its end is told when it comes.
 
         Args:
             handle: a job whose end was not yet told.
-            grace_seconds: time that it has to write a checkpoint.
-
-        Returns:
-            Its end.
         """
-        signal_session(handle.pid, TERM)
-        deadline = time.monotonic() + grace_seconds
-        killed = False
-        while True:
-            for ended in self.poll(0.05):
-                if ended.handle == handle:
-                    return ended
-            if not killed and time.monotonic() > deadline:
-                kill_tree(handle.pid)
-                killed = True
+        signal_session(handle.pid, signal.SIGTERM)
+
+    def kill(self, handle: Handle) -> None:
+        """End a job at once: SIGKILL for its whole tree. Its end is told by the next `poll`, or soon after.
+
+        Args:
+            handle: a job whose end was not yet told.
+        """
+        kill_tree(handle.pid)
 
     def __enter__(self) -> Executor:
         return self
@@ -120,7 +120,7 @@ class Executor(ABC):
 
 
 class InlineExecutor(Executor):
-    """Runs one job at a time in a fresh process, and shows all that it prints: for debugging.
+    """Runs each job in a fresh process, and shows all that it prints: for debugging.
 
     There is no warm parent between, so every job pays for its imports. A job outlives a runner that is killed with SIGKILL
     until it ends by itself; it writes into its own attempt only.
@@ -135,19 +135,19 @@ class InlineExecutor(Executor):
     def __init__(self, command: tuple[str, ...] = WORKER_COMMAND, echo: bool = True) -> None:
         self._command = command
         self._echo = echo
-        self._running: tuple[Handle, subprocess.Popen[bytes], ConsolePipe] | None = None
+        self._running: dict[Handle, tuple[subprocess.Popen[bytes], ConsolePipe]] = {}
 
-    def start(self, folder: AttemptFolder, job: JobSpec) -> Handle:
+    def start(self, folder: AttemptFolder, job: JobSpec, environment: Mapping[str, str] | None = None) -> Handle:
         """Start a job (see `Executor.start`).
 
         Args:
             folder: its folder.
             job: what to do.
+            environment: variables of its own, set before anything else.
 
         Returns:
             Its handle.
         """
-        assert self._running is None, "the inline executor runs one job at a time"
         job.write(folder.job)
         console = ConsolePipe(folder.console, self._echo)
         with console.path.open("ab", buffering=0) as sink:
@@ -156,35 +156,39 @@ class InlineExecutor(Executor):
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=worker_environment(),
+                env={**worker_environment(), **(environment or {})},
                 start_new_session=True,
             )
         handle = Handle(job.id, process.pid, folder)
-        self._running = (handle, process, console)
+        self._running[handle] = (process, console)
         return handle
 
     def poll(self, seconds: float) -> list[Ended]:
-        """Whether the job has ended (see `Executor.poll`).
+        """Jobs that ended (see `Executor.poll`).
 
         Args:
-            seconds: how long to wait at most.
+            seconds: how long to wait for one at most.
 
         Returns:
-            Its end, or nothing.
+            Their ends.
         """
-        if self._running is None:
-            return []
-        handle, process, console = self._running
-        try:
-            status = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return []
-        kill_tree(handle.pid)
-        console.close()
-        self._running = None
-        return [Ended(handle, status)]
+        deadline = time.monotonic() + seconds
+        while True:
+            found = [handle for handle, (process, _) in self._running.items() if process.poll() is not None]
+            left = deadline - time.monotonic()
+            if found or left <= 0:
+                return [self._finish(handle) for handle in found]
+            time.sleep(min(WAIT_SECONDS, left))
 
     def close(self) -> None:
-        """End the job that still runs."""
-        if self._running is not None:
-            self.stop(self._running[0], grace_seconds=0)
+        """End the jobs that still run."""
+        for handle in list(self._running):
+            self.kill(handle)
+            self._running[handle][0].wait()
+            self._finish(handle)
+
+    def _finish(self, handle: Handle) -> Ended:
+        process, console = self._running.pop(handle)
+        kill_tree(handle.pid)
+        console.close()
+        return Ended(handle, process.returncode)

@@ -1,13 +1,17 @@
-"""Which trained models stay: models are large, and a study says which it wants (`keep`)."""
+"""Which trained models stay: models are large, and a study says which it wants (`keep`). Checkpoints never outlive a result."""
 
 from __future__ import annotations
 
+import math
 import shutil
 
 from bakeoff.records.files import number
+from bakeoff.records.paths import TrialFolder
 from bakeoff.records.results import Result
 from bakeoff.records.specs import TrialSpec
 from bakeoff.running.plan_run import RunOrder
+
+Group = tuple[str, str]
 
 
 def validation_score(trial: TrialSpec, result: Result) -> float | None:
@@ -24,40 +28,66 @@ def validation_score(trial: TrialSpec, result: Result) -> float | None:
     return None if value is None else number(value)
 
 
-def drop_models(order: RunOrder, scores: dict[str, float]) -> list[str]:
-    """Remove the models that the study does not want to keep.
+def drop_checkpoints(folder: TrialFolder) -> None:
+    """Remove the checkpoints of a trial that is complete: nobody goes on from them.
+
+    Args:
+        folder: the trial's folder.
+    """
+    for attempt in folder.attempt_numbers():
+        checkpoints = folder.attempt(attempt).checkpoints
+        if checkpoints.is_dir():
+            shutil.rmtree(checkpoints)
+
+
+class Keeper:
+    """Removes the models that the study does not want to keep, as trials complete.
 
     `best` keeps the best seed of each recipe on each task, `winner` the best trial of each task, by the task's metric on
-    validation (higher is better). What a result's manifest names is never removed.
+    validation and its direction; of equals the first that completed. A model that a result's manifest names is never removed.
 
     Args:
         order: the run.
-        scores: validation score of each complete trial by id.
-
-    Returns:
-        Ids of the trials whose model was removed.
     """
-    if order.keep == "all":
-        return []
-    kept = set() if order.keep == "none" else _best(order, scores)
-    dropped = []
-    for trial in order.plan.trials:
-        folder = order.run.trial(trial.id)
-        if trial.id in scores and trial.id not in kept and folder.model.is_dir() and not _belongs(Result.read(folder.result)):
+
+    def __init__(self, order: RunOrder) -> None:
+        self._order = order
+        self._best: dict[Group, tuple[float, str]] = {}
+
+    def take(self, trial: TrialSpec, trial_id: str, result: Result) -> float | None:
+        """Take note of a complete trial, and remove the model that is wanted no more.
+
+        Args:
+            trial: the trial.
+            trial_id: its id.
+            result: its result.
+
+        Returns:
+            Its validation score; None if it has none (its model then stays).
+        """
+        score = validation_score(trial, result)
+        if score is None or self._order.keep == "all":
+            return score
+        loser = trial_id if self._order.keep == "none" else self._loser(trial, trial_id, score)
+        if loser:
+            self._drop(loser)
+        return score
+
+    def _loser(self, trial: TrialSpec, trial_id: str, score: float) -> str:
+        lower = trial.task.metric.partition("@")[0] in self._order.lower_is_better
+        # what is not a number is worse than everything
+        value = float("-inf") if math.isnan(score) else -score if lower else score
+        group = (trial.task.name, trial.recipe.name if self._order.keep == "best" else "")
+        before = self._best.get(group)
+        if before is not None and value <= before[0]:
+            return trial_id
+        self._best[group] = (value, trial_id)
+        return before[1] if before else ""
+
+    def _drop(self, trial_id: str) -> None:
+        folder = self._order.run.trial(trial_id)
+        if folder.model.is_dir() and not _belongs(Result.read(folder.result)):
             shutil.rmtree(folder.model)
-            dropped.append(trial.id)
-    return dropped
-
-
-def _best(order: RunOrder, scores: dict[str, float]) -> set[str]:
-    best: dict[tuple[str, str], str] = {}
-    for trial in order.plan.trials:
-        if trial.id not in scores:
-            continue
-        group = (trial.task.name, trial.recipe.name if order.keep == "best" else "")
-        if group not in best or scores[trial.id] > scores[best[group]]:
-            best[group] = trial.id
-    return set(best.values())
 
 
 def _belongs(result: Result) -> bool:

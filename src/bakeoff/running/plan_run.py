@@ -41,7 +41,9 @@ class RunOrder:
         materials: where datasets and models lie.
         limits: time limits.
         keep: which models stay after completion: none, best, winner or all.
+        lower_is_better: metrics of which the lower score is the better one, by bare name.
         executor: local or inline.
+        workers: trials that run at a time.
         only: conditions on the trials that are begun, such as `recipe=bce,seed=42`.
         at_most: trials begun at most; None means all.
         again_failed: whether trials that failed before are begun again.
@@ -56,7 +58,9 @@ class RunOrder:
     materials: Materials
     limits: Limits
     keep: str = "best"
+    lower_is_better: frozenset[str] = frozenset()
     executor: str = "local"
+    workers: int = 1
     only: tuple[str, ...] = ()
     at_most: int | None = None
     again_failed: bool = False
@@ -104,7 +108,7 @@ def read_state(run: RunFolder, trial: TrialSpec) -> TrialState:
     """
     try:
         return TrialState.read(run.trial(trial.id).state)
-    except (FormatError, ValueError):
+    except (FormatError, ValueError, KeyError, TypeError):
         return TrialState(state=State.PENDING)
 
 

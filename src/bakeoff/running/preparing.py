@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bakeoff.errors import FormatError
+from bakeoff.records.files import read_document, set_aside, sha256_file
+from bakeoff.records.paths import TOKENS_VERSION
 from bakeoff.records.results import State
 from bakeoff.records.specs import JobSpec, TrialSpec
 from bakeoff.running.ending import read_outcome
@@ -65,29 +69,48 @@ def prepare_tokens(stage: Stage, trials: list[TrialSpec]) -> dict[Path, str]:
         Interrupted: if the runner was told to stop.
     """
     faults: dict[Path, str] = {}
-    for store, trial in missing_stores(stage.order, trials).items():
+
+    def warn(text: str) -> None:
+        stage.warn("damaged", text)
+
+    for store, trial in missing_stores(stage.order, trials, warn).items():
         fault = _prepare(stage, store, trial)
         if fault:
             faults[store] = fault
     return faults
 
 
-def missing_stores(order: RunOrder, trials: list[TrialSpec]) -> dict[Path, TrialSpec]:
-    """Token stores that do not stand yet.
+def missing_stores(order: RunOrder, trials: list[TrialSpec], warn: Callable[[str], None]) -> dict[Path, TrialSpec]:
+    """Token stores that do not stand yet, or are damaged: those are set aside.
 
     Args:
         order: the run.
         trials: what will be run.
+        warn: told of each that was set aside.
 
     Returns:
         For each store the first trial that reads it.
     """
     found: dict[Path, TrialSpec] = {}
+    seen: set[Path] = set()
     for trial in trials:
         store = places(order, trial).tokens
-        if store is not None and not store.is_dir():
-            found.setdefault(store, trial)
+        if store is not None and store not in seen:
+            seen.add(store)
+            if not store.is_dir() or _set_aside_if_damaged(store, warn):
+                found[store] = trial
     return found
+
+
+def _set_aside_if_damaged(store: Path, warn: Callable[[str], None]) -> bool:
+    try:
+        files = read_document(store / "tokens.json", "tokens", TOKENS_VERSION)["files"]
+        fault = next((name for name, digest in files.items() if sha256_file(store / name) != digest), "")
+    except (FormatError, KeyError, OSError) as error:
+        fault = str(error)
+    if fault:
+        warn(f"the token store {store} is damaged ({fault}); it was set aside as {set_aside(store).name}, and is made again")
+    return bool(fault)
 
 
 def _prepare(stage: Stage, store: Path, trial: TrialSpec) -> str:

@@ -1,25 +1,28 @@
-"""Carry out a plan in a run folder: prepare, then trial by trial. The same call again goes on where it stopped."""
+"""Carry out a plan in a run folder: prepare, then the trials. The same call again goes on where it stopped."""
 
 from __future__ import annotations
 
-import shutil
-from collections import Counter
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
 
-from bakeoff.errors import RunError
-from bakeoff.records.files import write_bytes, write_document
+from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
-from bakeoff.records.results import State, read_complete
-from bakeoff.records.specs import TRIAL_VERSION, TrialSpec
+from bakeoff.records.results import Result, State
+from bakeoff.running.disk import DiskGuard, disk_error
 from bakeoff.running.events import Listener, RunBegan, nobody
 from bakeoff.running.interrupts import Interrupted, Interrupts
-from bakeoff.running.keeping import drop_models, validation_score
+from bakeoff.running.keeping import Keeper, drop_checkpoints
 from bakeoff.running.lock import RunLock
+from bakeoff.running.loop import Loop
+from bakeoff.running.memory import OomKills, read_fitting
+from bakeoff.running.mending import take_up
+from bakeoff.running.monitoring import Sampler
 from bakeoff.running.plan_run import RunOrder, Selection, read_state, select
 from bakeoff.running.preparing import places, prepare_tokens
+from bakeoff.running.requests import cancels, forget_cancels
 from bakeoff.running.stage import Stage, make_executor
-from bakeoff.running.trials import Turn, run_trial, take_up
+from bakeoff.running.trials import Turn
 from bakeoff.running.watching import Clock, Stop
 
 FAILED_EXIT = 4
@@ -76,18 +79,33 @@ def run_study(order: RunOrder, listener: Listener = nobody) -> RunSummary:
     Raises:
         LockedError: if another runner holds the run folder.
         JobError: if no job can be started at all.
-        RunError: if the run folder cannot be used, its disk is nearly full, or the order names what the plan does not have.
+        RunError: if the run folder cannot be used, its disk is full or nearly, or the order names what the plan does not have.
+        VersionError: if a file of the run is of another version of its format.
     """
+    try:
+        return _run_study(order, listener)
+    except OSError as error:
+        known = disk_error(order.run.root, error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _run_study(order: RunOrder, listener: Listener) -> RunSummary:
     clock = Clock(order.limits.study)
     with RunLock(order.run), Interrupts() as interrupts:
+        damaged = [(trial.id, text) for trial in order.plan.trials for text in take_up(order, trial)]
         write_bytes(order.run.study, order.study_yaml.encode())
         order.plan.write(order.run.plan(order.plan.phase))
-        for trial in order.plan.trials:
-            take_up(order, trial)
         selection = select(order)
         listener(_began(order, selection))
-        with make_executor(order, selection.todo, interrupts) as executor, suppress(Interrupted):
-            _run(Stage(order, executor, Stop(interrupts, clock), listener), selection)
+        fitting = read_fitting(order.run, selection.complete)
+        with make_executor(order, selection.todo, interrupts) as executor, Sampler(order.run.root) as sampler:
+            stage = Stage(order, executor, Stop(interrupts, clock), listener, sampler, OomKills(), fitting)
+            for trial_id, text in damaged:
+                stage.warn("damaged", text, trial_id)
+            with suppress(Interrupted):
+                _work(stage, selection)
         return RunSummary(order.run, _states(order, selection), interrupts.signal, clock.seconds)
 
 
@@ -98,53 +116,25 @@ def _began(order: RunOrder, selection: Selection) -> RunBegan:
         complete=len(selection.complete),
         todo=selection.todo,
         passed_over=len(selection.passed_over),
+        workers=order.workers,
     )
 
 
-def _run(stage: Stage, selection: Selection) -> None:
-    faults = prepare_tokens(stage, selection.todo)
-    scores = _known_scores(stage.order, selection.complete)
-    for number, trial in enumerate(selection.todo, 1):
-        if stage.stop.cause:
-            raise Interrupted
-        check_disk(stage.order)
+def _work(stage: Stage, selection: Selection) -> None:
+    # a request from before this start is obeyed by whoever made it; cancelled trials are no longer among these
+    forget_cancels(stage.order.run, cancels(stage.order.run))
+    keeper = Keeper(stage.order)
+    for trial in selection.complete:
         folder = stage.order.run.trial(trial.id)
-        write_document(folder.trial, "trial", TRIAL_VERSION, {"id": trial.id, **trial.model_dump()})
+        keeper.take(trial, trial.id, Result.read(folder.result))
+        drop_checkpoints(folder)
+    faults = prepare_tokens(stage, selection.todo)
+    total, queue = len(selection.todo), deque[Turn]()
+    for number, trial in enumerate(selection.todo, 1):
         store = places(stage.order, trial).tokens
         fault = faults.get(store, "") if store else ""
-        fault = fault and f"its data could not be prepared: {fault}"
-        score = run_trial(stage, Turn(trial, number, len(selection.todo), fault))
-        if score is not None:
-            scores[trial.id] = score
-            drop_models(stage.order, scores)
-
-
-def check_disk(order: RunOrder) -> None:
-    """See that a trial can begin without filling the disk.
-
-    Args:
-        order: the run.
-
-    Raises:
-        RunError: if less is free than the study keeps in reserve.
-    """
-    free = shutil.disk_usage(order.run.root).free
-    if free < order.limits.disk_reserve:
-        raise RunError(
-            f"only {free / 1e9:.1f} GB are free, and the study keeps {order.limits.disk_reserve / 1e9:.1f} GB in reserve",
-            str(order.run.root),
-            "free some space and run the same command again, or lower limits.disk_reserve",
-        )
-
-
-def _known_scores(order: RunOrder, complete: list[TrialSpec]) -> dict[str, float]:
-    scores = {}
-    for trial in complete:
-        result = read_complete(order.run.trial(trial.id), trial.definition_hash)
-        score = validation_score(trial, result) if result else None
-        if score is not None:
-            scores[trial.id] = score
-    return scores
+        queue.append(Turn(trial, trial.id, number, total, fault and f"its data could not be prepared: {fault}"))
+    Loop(stage, queue, keeper, DiskGuard(stage)).run()
 
 
 def _states(order: RunOrder, selection: Selection) -> dict[str, State]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bakeoff.errors import RunError
+from bakeoff.records.files import append_line
+from bakeoff.records.paths import RunFolder
 from bakeoff.records.specs import TrialSpec
-from bakeoff.running.events import Listener
+from bakeoff.running.events import Listener, Warned
 from bakeoff.running.executors import Executor, InlineExecutor
 from bakeoff.running.interrupts import Interrupts
 from bakeoff.running.local import LocalExecutor
+from bakeoff.running.memory import Fitting, OomKills
+from bakeoff.running.monitoring import Sampler
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.watching import Stop
 
@@ -25,12 +31,42 @@ class Stage:
         executor: what starts jobs.
         stop: what can end the run before its last trial.
         listener: who is told what happens.
+        sampler: what watches the trials' use of the machine.
+        oom_kills: the kernel's count of processes killed for want of memory.
+        fitting: the passes that fitted into memory so far.
     """
 
     order: RunOrder
     executor: Executor
     stop: Stop
     listener: Listener
+    sampler: Sampler
+    oom_kills: OomKills
+    fitting: Fitting
+
+    def warn(self, kind: str, text: str, trial: str = "") -> None:
+        """Tell the user something early, and keep it in the run folder.
+
+        Args:
+            kind: `time`, `disk` or `damaged`.
+            text: what.
+            trial: the trial's id; empty if it is about the whole run.
+        """
+        self.listener(Warned(kind, text, trial))
+        note_warning(self.order.run, Warned(kind, text, trial))
+
+
+def note_warning(run: RunFolder, warned: Warned) -> None:
+    """Keep a warning in the run folder.
+
+    Args:
+        run: the run folder.
+        warned: the warning.
+    """
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    # a warning of a full disk must not fail for want of disk
+    with suppress(OSError):
+        append_line(run.warnings, {"when": when, "kind": warned.kind, "trial": warned.trial, "text": warned.text})
 
 
 def make_executor(order: RunOrder, trials: list[TrialSpec], interrupts: Interrupts) -> Executor:
@@ -45,9 +81,12 @@ def make_executor(order: RunOrder, trials: list[TrialSpec], interrupts: Interrup
         The executor.
 
     Raises:
-        RunError: if no executor has that name.
+        RunError: if no executor has that name, or it runs no several workers.
     """
     if order.executor == "inline":
+        if order.workers > 1:
+            remedy = "leave --workers out, or take --executor local"
+            raise RunError("the inline executor shows one trial at a time", f"--workers {order.workers}", remedy)
         return InlineExecutor(order.worker)
     if order.executor == "local":
         families = sorted({trial.recipe.model.family for trial in trials if trial.recipe.model is not None})

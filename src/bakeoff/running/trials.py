@@ -1,25 +1,21 @@
-"""One trial from its start to its end: attempt, watch, judge, record."""
+"""One trial: its place in the run, the job that fills its folder, and the records of its end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from bakeoff.errors import JobError
 from bakeoff.records.environment import environment
-from bakeoff.records.paths import AttemptFolder, TrialFolder
-from bakeoff.records.results import Circumstances, Outcome, Result, State, TrialState, read_complete
+from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.results import Circumstances, Outcome, State, TrialState
 from bakeoff.records.specs import JobSpec, TrialSpec
 from bakeoff.running.console import last_lines
-from bakeoff.running.ending import judge, read_outcome
-from bakeoff.running.events import Progress, TrialBegan, TrialEnded
-from bakeoff.running.interrupts import Interrupted
-from bakeoff.running.keeping import validation_score
-from bakeoff.running.landing import land
-from bakeoff.running.plan_run import RunOrder, read_state
+from bakeoff.running.ending import read_outcome
+from bakeoff.running.history import History, Settings
+from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.preparing import places
-from bakeoff.running.stage import Stage
-from bakeoff.running.watching import Cause, Ending, watch
+from bakeoff.running.watching import Ending
 
 
 @dataclass(frozen=True)
@@ -28,79 +24,53 @@ class Turn:
 
     Attributes:
         trial: the trial.
+        id: its id.
         number: from 1.
         total: trials of this run.
         fault: why it cannot start; empty if it can.
+        not_before: when it may begin, on the monotonic clock.
     """
 
     trial: TrialSpec
+    id: str
     number: int
     total: int
     fault: str = ""
+    not_before: float = 0.0
 
 
-def run_trial(stage: Stage, turn: Turn) -> float | None:
-    """Run one attempt of a trial, to whatever end.
+@dataclass(frozen=True)
+class Lived:
+    """How an attempt was lived through, for `circumstances.json`.
 
-    Args:
-        stage: the run.
-        turn: the trial.
-
-    Returns:
-        Its validation score; None if it did not complete.
-
-    Raises:
-        JobError: if no process can be started at all.
-        Interrupted: if the runner was told to stop.
+    Attributes:
+        started: wall-clock time of its start.
+        ending: how its process ended.
+        executor: what started it.
+        history: the attempts before it.
+        peaks: largest figures that the runner saw.
     """
-    trial, folder = turn.trial, stage.order.run.trial(turn.trial.id)
-    number = next(reversed(folder.attempt_numbers()), 0) + 1
-    attempt = folder.attempt(number)
-    attempt.root.mkdir(parents=True)
-    stage.listener(TrialBegan(trial, turn.number, turn.total, number))
-    started = datetime.now(UTC)
-    if turn.fault:
-        ending, outcome, result = Ending(Cause.ITSELF, None, 0.0), Outcome(state=State.FAILED, reason=turn.fault), None
-    else:
-        ending = _attempt(stage, trial, folder, number)
-        _write_circumstances(stage, folder, started, ending)
-        outcome, result = judge(trial, folder, attempt, ending, stage.order.limits)
-    state = ended_state(stage.order, trial, outcome, number)
-    state.write(folder.state)
-    score = validation_score(trial, result) if result else None
-    stage.listener(TrialEnded(trial, turn.number, turn.total, state.state, state.reason, score, ending.seconds, state.again))
-    if ending.cause in (Cause.INTERRUPT, Cause.STUDY):
-        raise Interrupted
-    return score
+
+    started: datetime
+    ending: Ending
+    executor: str
+    history: History
+    peaks: dict[str, Any]
 
 
-def _attempt(stage: Stage, trial: TrialSpec, folder: TrialFolder, number: int) -> Ending:
-    TrialState(state=State.RUNNING, attempt=number).write(folder.state)
-    try:
-        handle = stage.executor.start(folder.attempt(number), train_job(stage.order, trial))
-    except BaseException:
-        TrialState(state=State.PREEMPTED, attempt=number, reason="the runner stopped before its process began").write(
-            folder.state
-        )
-        raise
-
-    def pass_on(record: dict[str, object], seconds: float) -> None:
-        stage.listener(Progress(trial.id, record, seconds))
-
-    return watch(stage.executor, handle, stage.order.limits, stage.stop, pass_on)
-
-
-def train_job(order: RunOrder, trial: TrialSpec) -> JobSpec:
+def train_job(order: RunOrder, trial: TrialSpec, settings: Settings | None = None, resume: list[str] | None = None) -> JobSpec:
     """The job that fills a trial's folder.
 
     Args:
         order: the run.
         trial: the trial.
+        settings: what the machine forced so far.
+        resume: folders of earlier attempts, newest first.
 
     Returns:
         Its spec.
     """
-    where = places(order, trial)
+    where, limits, forced = places(order, trial), order.limits, settings or Settings()
     return JobSpec(
         kind="train",
         id=trial.id,
@@ -110,35 +80,53 @@ def train_job(order: RunOrder, trial: TrialSpec) -> JobSpec:
         model=str(where.model or ""),
         tokens=str(where.tokens or ""),
         keep_model=order.keep != "none",
-        dead_probes=order.limits.dead,
+        dead_probes=limits.dead,
+        resume=resume or [],
+        checkpoint_seconds=limits.checkpoint,
+        checkpoint_steps=limits.checkpoint_steps,
+        micro_batch_size=forced.micro_batch_size,
+        evaluation_tokens=forced.evaluation_tokens,
+        collective_seconds=limits.collective,
+        deviations=forced.deviations,
     )
 
 
-def _write_circumstances(stage: Stage, folder: TrialFolder, started: datetime, ending: Ending) -> None:
-    numbers = folder.attempt_numbers()
-    outcome = read_outcome(folder.attempt(numbers[-1])) or Outcome(state=State.FAILED)
+def write_circumstances(order: RunOrder, turn: Turn, attempt: AttemptFolder, lived: Lived) -> None:
+    """Write what may differ between two equal trials.
+
+    Args:
+        order: the run.
+        turn: the trial.
+        attempt: its last attempt.
+        lived: how that was lived through.
+    """
+    folder = order.run.trial(turn.id)
+    outcome = read_outcome(attempt) or Outcome(state=State.FAILED)
     Circumstances(
-        started=started.isoformat(timespec="milliseconds"),
+        started=lived.started.isoformat(timespec="milliseconds"),
         ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        seconds=round(ending.seconds, 3),
-        attempts=len(numbers),
-        executor=stage.executor.name,
-        exit=ending.exit,
+        seconds=round(lived.ending.seconds, 3),
+        seconds_before=round(lived.history.spent, 3),
+        attempts=len(folder.attempt_numbers()),
+        retries=lived.history.retries,
+        executor=lived.executor,
+        exit=lived.ending.exit,
         environment=environment(),
         machine=outcome.machine,
         peak_bytes=outcome.peak_bytes,
+        peaks=lived.peaks,
         imported=outcome.imported,
         deviations=outcome.deviations,
         facts=outcome.facts,
     ).write(folder.circumstances)
 
 
-def ended_state(order: RunOrder, trial: TrialSpec, outcome: Outcome, number: int) -> TrialState:
+def ended_state(order: RunOrder, turn: Turn, outcome: Outcome, number: int) -> TrialState:
     """The record of an attempt's end.
 
     Args:
         order: the run.
-        trial: the trial.
+        turn: the trial.
         outcome: how the attempt ended.
         number: the attempt's number.
 
@@ -147,7 +135,7 @@ def ended_state(order: RunOrder, trial: TrialSpec, outcome: Outcome, number: int
     """
     if outcome.state is State.COMPLETE:
         return TrialState(state=State.COMPLETE, attempt=number)
-    attempt: AttemptFolder = order.run.trial(trial.id).attempt(number)
+    attempt: AttemptFolder = order.run.trial(turn.id).attempt(number)
     return TrialState(
         state=outcome.state,
         reason=outcome.reason,
@@ -156,32 +144,5 @@ def ended_state(order: RunOrder, trial: TrialSpec, outcome: Outcome, number: int
         attempt=number,
         last_lines=last_lines(attempt.console),
         log=str(attempt.console.relative_to(order.run.root)),
-        again=order.again(trial),
+        again=order.again(turn.trial),
     )
-
-
-def take_up(order: RunOrder, trial: TrialSpec) -> None:
-    """Finish what a killed runner left half done: a whole product is put into place, a missing state is written.
-
-    Args:
-        order: the run.
-        trial: a trial of its plan.
-    """
-    folder = order.run.trial(trial.id)
-    state, numbers = read_state(order.run, trial), folder.attempt_numbers()
-    if not numbers or state.state.ended:
-        return
-    outcome = read_outcome(folder.attempt(numbers[-1]))
-    if outcome is None or outcome.state is not State.COMPLETE:
-        return
-    try:
-        land(trial, folder, folder.attempt(numbers[-1]))
-    except JobError:
-        # nothing whole was left to put into place; if its result stands already, only the state is missing
-        if not _stands(trial, folder):
-            return
-    TrialState(state=State.COMPLETE, attempt=numbers[-1]).write(folder.state)
-
-
-def _stands(trial: TrialSpec, folder: TrialFolder) -> Result | None:
-    return read_complete(folder, trial.definition_hash)

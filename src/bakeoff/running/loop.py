@@ -1,0 +1,240 @@
+"""The event loop of a run: up to N attempts at a time, each under its own limits, until nothing is left or all is to stop."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from bakeoff.errors import RunError
+from bakeoff.records.files import write_document
+from bakeoff.records.results import Result, State, TrialState
+from bakeoff.records.specs import TRIAL_VERSION
+from bakeoff.running.attempts import Attempt, Conclusion, conclude, new_attempt, start
+from bakeoff.running.deciding import in_words
+from bakeoff.running.disk import DiskGuard, free_bytes
+from bakeoff.running.events import TrialBegan, TrialEnded, TrialGoesOn
+from bakeoff.running.executors import Handle
+from bakeoff.running.interrupts import Interrupted
+from bakeoff.running.keeping import Keeper, drop_checkpoints
+from bakeoff.running.plan_run import RunOrder
+from bakeoff.running.requests import ALL, cancels, forget_cancels
+from bakeoff.running.stage import Stage
+from bakeoff.running.trials import Turn
+from bakeoff.running.watching import TICK_SECONDS, Cause, Watch
+
+LOOK_SECONDS = 0.1
+REQUESTS_SECONDS = 0.5
+
+
+@dataclass
+class Loop:
+    """Carries turns out.
+
+    What happens in a trial does not depend on how many run beside it: each has processes, a folder, limits and a clock of its
+    own, and nothing is passed from one to another but the size of the passes that fitted into memory.
+
+    Attributes:
+        stage: the run.
+        queue: trials to begin, in order.
+        keeper: which models stay.
+        disk: what watches the disk.
+        running: attempts at work, by their place.
+        waiting: trials that are begun again after a pause.
+        cause: why the whole run stops; None while it goes on.
+    """
+
+    stage: Stage
+    queue: deque[Turn]
+    keeper: Keeper
+    disk: DiskGuard
+    running: dict[int, Attempt] = field(default_factory=dict)
+    waiting: list[Turn] = field(default_factory=list)
+    cause: Cause | None = None
+    _full: str = ""
+    _looked: float = 0.0
+    _asked: float = 0.0
+
+    def run(self) -> None:
+        """Work until every turn has ended.
+
+        Raises:
+            Interrupted: if the run was told to stop before.
+            RunError: if a disk is full, or nearly.
+            JobError: if no process can be started at all.
+        """
+        try:
+            while self.running or (self.cause is None and (self.queue or self.waiting)):
+                self._see_to_the_whole()
+                if self.cause is None:
+                    self._fill()
+                self._wait()
+                self._look()
+        except BaseException:
+            self._abandon()
+            raise
+        if self._full:
+            raise RunError(self._full, str(self.stage.order.run.root), "free some space, and the same command goes on")
+        if self.cause is not None:
+            raise Interrupted
+
+    def _see_to_the_whole(self) -> None:
+        """What ends all: a signal, the study's time, a full disk, a request."""
+        if self.cause is None and (cause := self.stage.stop.cause) is not None:
+            self._stop(cause)
+        now = time.monotonic()
+        if self.cause is None and now - self._asked >= REQUESTS_SECONDS:
+            self._asked = now
+            self._obey(cancels(self.stage.order.run))
+            if self.cause is None and (full := self.disk.look(len(self.queue) + len(self.waiting) + len(self.running))):
+                self._full = full
+                self._stop(Cause.DISK)
+
+    def _stop(self, cause: Cause) -> None:
+        self.cause = cause
+        for attempt in self.running.values():
+            self._end(attempt, cause)
+
+    @staticmethod
+    def _end(attempt: Attempt, cause: Cause) -> None:
+        assert attempt.watch is not None
+        attempt.watch.end(cause)
+
+    def _obey(self, names: set[str]) -> None:
+        """Cancel what another process asks to."""
+        if not names:
+            return
+        if ALL in names:
+            self._stop(Cause.CANCEL)
+        for attempt in self.running.values():
+            if attempt.turn.id in names:
+                self._end(attempt, Cause.CANCEL)
+        for turn in [turn for turn in (*self.queue, *self.waiting) if ALL in names or turn.id in names]:
+            self._cancel(turn)
+        forget_cancels(self.stage.order.run, names)
+
+    def _cancel(self, turn: Turn) -> None:
+        self.queue = deque(other for other in self.queue if other.id != turn.id)
+        self.waiting = [other for other in self.waiting if other.id != turn.id]
+        state = cancelled_state(self.stage.order, turn)
+        self.stage.listener(TrialEnded(turn.trial, turn.number, turn.total, state.state, state.reason, None, 0.0, state.again))
+
+    def _fill(self) -> None:
+        """Begin trials while there are places."""
+        while len(self.running) < self.stage.order.workers and (self.queue or self.waiting):
+            if full := self.disk.shortage():
+                self._full = full
+                self._stop(Cause.DISK)
+                return
+            turn = self._next()
+            if turn is None:
+                return
+            slot = next(place for place in range(self.stage.order.workers) if place not in self.running)
+            self._begin(turn, slot)
+
+    def _next(self) -> Turn | None:
+        now = time.monotonic()
+        for turn in self.waiting:
+            if turn.not_before <= now:
+                self.waiting.remove(turn)
+                return turn
+        return self.queue.popleft() if self.queue else None
+
+    def _begin(self, turn: Turn, slot: int) -> None:
+        folder = self.stage.order.run.trial(turn.id)
+        if not folder.trial.exists():
+            write_document(folder.trial, "trial", TRIAL_VERSION, {"id": turn.id, **turn.trial.model_dump()})
+        attempt = new_attempt(self.stage, turn, slot)
+        self.stage.listener(TrialBegan(turn.trial, turn.number, turn.total, attempt.number))
+        if turn.fault:
+            self._finish(attempt)
+            return
+        start(self.stage, attempt)
+        self.running[slot] = attempt
+
+    def _wait(self) -> None:
+        """Wait for an end; a tenth of a second at most, so that signals and logs are seen to."""
+        if not self.running:
+            time.sleep(TICK_SECONDS if self.waiting and self.cause is None else 0.0)
+            return
+        for ended in self.stage.executor.poll(TICK_SECONDS):
+            self._watch_of(ended.handle).take(ended)
+
+    def _watch_of(self, handle: Handle) -> Watch:
+        watches = [attempt.watch for attempt in self.running.values() if attempt.watch is not None]
+        return next(watch for watch in watches if handle in watch.handles)
+
+    def _look(self) -> None:
+        """Read logs and see to limits, and conclude what is over."""
+        over = [slot for slot, attempt in self.running.items() if attempt.watch is not None and attempt.watch.is_over]
+        now = time.monotonic()
+        if over or now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            for attempt in self.running.values():
+                assert attempt.watch is not None
+                attempt.watch.look()
+        for slot in over:
+            self._finish(self.running.pop(slot))
+
+    def _finish(self, attempt: Attempt) -> None:
+        end = conclude(self.stage, attempt)
+        if end.decision.goes_on and self.cause is None:
+            self._again(attempt, end)
+            return
+        if end.decision.full_disk:
+            free = free_bytes(self.stage.order.run.root)
+            self._full = (
+                f"the disk is full: {end.decision.outcome.reason} ({end.decision.outcome.where}; {free} bytes are free)"
+            )
+            self._stop(Cause.DISK)
+        score = self._keep(attempt, end.result) if end.result is not None else None
+        turn, state = attempt.turn, end.state
+        self.stage.listener(
+            TrialEnded(turn.trial, turn.number, turn.total, state.state, state.reason, score, end.ending.seconds, state.again)
+        )
+
+    def _again(self, attempt: Attempt, end: Conclusion) -> None:
+        turn, decision = attempt.turn, end.decision
+        self.waiting.append(replace(turn, not_before=time.monotonic() + decision.wait_seconds))
+        self.stage.listener(
+            TrialGoesOn(turn.trial, turn.number, turn.total, decision.outcome.reason, in_words(decision), end.ending.seconds)
+        )
+
+    def _keep(self, attempt: Attempt, result: Result) -> float | None:
+        turn = attempt.turn
+        self.stage.fitting.learn(turn.trial, attempt.settings)
+        drop_checkpoints(self.stage.order.run.trial(turn.id))
+        self.disk.learn(turn.id, attempt.watch.seconds if attempt.watch else 0.0)
+        return self.keeper.take(turn.trial, turn.id, result)
+
+    def _abandon(self) -> None:
+        """The runner itself fails: what runs is killed with the executor, and goes on at the next start."""
+        for attempt in self.running.values():
+            # the disk may be the very reason
+            with suppress(OSError):
+                TrialState(state=State.PREEMPTED, attempt=attempt.number, reason="the runner stopped").write(
+                    self.stage.order.run.trial(attempt.turn.id).state
+                )
+
+
+def cancelled_state(order: RunOrder, turn: Turn) -> TrialState:
+    """Mark a trial that does not run as cancelled; it stays so until a user has it run again.
+
+    Args:
+        order: the run.
+        turn: the trial.
+
+    Returns:
+        Its record.
+    """
+    folder = order.run.trial(turn.id)
+    state = TrialState(
+        state=State.CANCELLED,
+        reason="it was cancelled before it began" if not folder.attempt_numbers() else "it was cancelled",
+        remedy="`bakeoff retry` runs it again",
+        attempt=next(reversed(folder.attempt_numbers()), 0),
+        again=order.again(turn.trial),
+    )
+    state.write(folder.state)
+    return state
