@@ -96,7 +96,8 @@ def test_contract(case: Case) -> None:
 
 
 def test_every_card_has_a_case() -> None:
-    assert {case.name for case in CASES} == set(registry.cards("loss"))
+    # cross-entropy, whose labels exclude one another, has a file of its own
+    assert {case.name for case in CASES} == set(registry.cards("loss")) - {"cross-entropy"}
 
 
 def test_the_papers_gradients_of_a_negative_at_zero() -> None:

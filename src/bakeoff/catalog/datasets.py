@@ -66,6 +66,7 @@ DATASETS = (
     ),
     DatasetCard(
         name="isear",
+        task="single-label",
         summary="reports of when people felt one of seven emotions",
         source="Scherer and Wallbott, International Survey on Emotion Antecedents and Reactions, 1994",
         path="bakeoff.data.emotions:read_isear",
@@ -74,6 +75,7 @@ DATASETS = (
     ),
     DatasetCard(
         name="meld",
+        task="single-label",
         summary="utterances of television dialogues with one of seven emotions",
         source="Poria et al., MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in Conversations, ACL 2019",
         path="bakeoff.data.emotions:read_meld",
@@ -83,6 +85,7 @@ DATASETS = (
     ),
     DatasetCard(
         name="mrpc",
+        task="single-label",
         summary="pairs of sentences from news: do they say the same?",
         source="Dolan and Brockett, Automatically Constructing a Corpus of Sentential Paraphrases, IWP 2005",
         path="bakeoff.data.glue:read_mrpc",
@@ -91,6 +94,7 @@ DATASETS = (
     ),
     DatasetCard(
         name="rte",
+        task="single-label",
         summary="pairs of sentences: does the first entail the second?",
         source="Wang et al., GLUE, ICLR 2019: Recognizing Textual Entailment 1 to 3 and 5",
         path="bakeoff.data.glue:read_rte",
@@ -100,6 +104,7 @@ DATASETS = (
     ),
     DatasetCard(
         name="sst2",
+        task="single-label",
         summary="phrases from film reviews: positive or negative?",
         source="Socher et al., Recursive Deep Models for Semantic Compositionality, EMNLP 2013, as in GLUE",
         path="bakeoff.data.glue:read_sst2",

@@ -15,6 +15,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = NotNegative | Annotated[list[NotNegative], Field(min_length=2, max_length=2)]
 """A number, or [from, to]: linear over the progress of training."""
 ClassWeights = Literal["none", "balanced", "effective"] | Annotated[list[Positive], Field(min_length=1)]
+LabelWeights = Literal["none", "balanced"] | Annotated[list[Positive], Field(min_length=1)]
 PARTS = ("asymmetric", "focal", "bce")
 
 
@@ -105,6 +106,18 @@ class DistributionBalancedSettings(Settings):
     kappa: NotNegative = 0.05
     negative_scale: Annotated[float, Field(ge=1)] = 2.0
     gamma: NotNegative = 0.0
+
+
+class CrossEntropySettings(Settings):
+    """Settings of cross-entropy over labels that exclude one another.
+
+    Attributes:
+        label_smoothing: share of each target that is spread evenly over all labels.
+        class_weights: `none`; `balanced` (n / (L · count)); or a list with the weight of each label.
+    """
+
+    label_smoothing: Share = 0.0
+    class_weights: LabelWeights = "none"
 
 
 class CombinedSettings(WeightedSettings, AsymmetrySettings, FocusSettings):

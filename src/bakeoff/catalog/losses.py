@@ -8,6 +8,7 @@ from bakeoff.catalog.loss_settings import (
     BceSettings,
     ClassBalancedSettings,
     CombinedSettings,
+    CrossEntropySettings,
     DistributionBalancedSettings,
     FocalSettings,
 )
@@ -56,5 +57,13 @@ LOSSES = (
         path="bakeoff.losses.combined:Combined",
         settings=CombinedSettings,
         example={"asymmetric": 0.7, "focal": 0.3},
+    ),
+    LossCard(
+        name="cross-entropy",
+        summary="cross-entropy over labels that exclude one another",
+        source="the mean of -log softmax(x) at the true label; equal to torch.nn.functional.cross_entropy",
+        path="bakeoff.losses.cross_entropy:CrossEntropy",
+        settings=CrossEntropySettings,
+        tasks=("single-label",),
     ),
 )

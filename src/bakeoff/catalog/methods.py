@@ -32,6 +32,7 @@ METHODS = (
         name="full",
         summary="all weights of the pretrained model and a new head are trained",
         path="bakeoff.training.full:run",
+        tasks=("multilabel", "single-label"),
     ),
     MethodCard(
         name="tfidf",
@@ -40,5 +41,6 @@ METHODS = (
         path="bakeoff.training.tfidf:run",
         settings=TfidfSettings,
         needs_model=False,
+        tasks=("multilabel", "single-label"),
     ),
 )

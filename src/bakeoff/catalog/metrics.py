@@ -7,14 +7,28 @@ from __future__ import annotations
 
 from bakeoff.catalog.cards import MetricCard
 
+BOTH = ("multilabel", "single-label")
 
-def _score(name: str, summary: str, higher: bool = True) -> MetricCard:
+
+def _score(name: str, summary: str, higher: bool = True, tasks: tuple[str, ...] = ("multilabel",)) -> MetricCard:
     return MetricCard(
         name=name,
         summary=summary,
         source="equal to scikit-learn's, zero where undefined",
         path=f"bakeoff.metrics.scores:{name}",
         higher_is_better=higher,
+        tasks=tasks,
+    )
+
+
+def _single(name: str, summary: str, source: str) -> MetricCard:
+    return MetricCard(
+        name=name,
+        summary=summary,
+        source=source,
+        path=f"bakeoff.metrics.single:{name}",
+        thresholded=False,
+        tasks=("single-label",),
     )
 
 
@@ -29,19 +43,22 @@ def _ranked(name: str, summary: str) -> MetricCard:
 
 
 METRICS = (
-    _score("f1_macro", "F1 averaged over labels; a label without positives and predictions scores 0"),
+    _score("f1_macro", "F1 averaged over labels; a label without positives and predictions scores 0", tasks=BOTH),
     _score("f1_micro", "F1 over all decisions"),
-    _score("f1_weighted", "F1 averaged over labels, weighted by support"),
-    _score("precision_macro", "precision averaged over labels"),
-    _score("recall_macro", "recall averaged over labels"),
+    _score("f1_weighted", "F1 averaged over labels, weighted by support", tasks=BOTH),
+    _score("precision_macro", "precision averaged over labels", tasks=BOTH),
+    _score("recall_macro", "recall averaged over labels", tasks=BOTH),
     _score("precision_micro", "precision over all decisions"),
     _score("recall_micro", "recall over all decisions"),
-    _score("precision_weighted", "precision averaged over labels, weighted by support"),
-    _score("recall_weighted", "recall averaged over labels, weighted by support"),
+    _score("precision_weighted", "precision averaged over labels, weighted by support", tasks=BOTH),
+    _score("recall_weighted", "recall averaged over labels, weighted by support", tasks=BOTH),
     _score("jaccard_samples", "intersection over union of an example's label sets, averaged over examples"),
     _score("jaccard_macro", "intersection over union of a label's example sets, averaged over labels"),
     _score("hamming_loss", "share of all decisions that are wrong", higher=False),
     _score("subset_accuracy", "share of examples with every label right"),
     _ranked("average_precision_macro", "average precision averaged over labels; a label without positives scores 0"),
     _ranked("average_precision_micro", "average precision over all decisions"),
+    _single("accuracy", "share of examples whose label is right", "equal to scikit-learn's accuracy_score"),
+    _single("f1", "F1 of the last label: the positive one of a task with two", "equal to scikit-learn's f1_score"),
+    _single("mcc", "Matthews' correlation coefficient", "equal to scikit-learn's matthews_corrcoef; Gorodkin, 2004"),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bakeoff.catalog.loss_settings import ClassWeights, WeightedSettings
+from bakeoff.catalog.loss_settings import ClassWeights, LabelWeights, WeightedSettings
 from bakeoff.errors import CatalogError
 from bakeoff.losses.base import Loss, LossFacts, widen
 
@@ -51,10 +53,35 @@ def class_weights(choice: ClassWeights, beta: float, facts: LossFacts) -> tuple[
         of_positives, of_negatives = effective_weights(positive, beta), effective_weights(negative, beta)
         half = (of_positives + of_negatives) / 2
         return of_positives / half, of_negatives / half
-    if len(choice) != len(positive):
-        problem = f"class_weights has {len(choice)} weights for {len(positive)} labels"
+    return _given(choice, len(positive)), np.ones_like(negative)
+
+
+def label_weights(choice: LabelWeights, facts: LossFacts) -> NDArray[np.float64]:
+    """One weight a label, where each example has one label.
+
+    Args:
+        choice: `none`; `balanced`, n / (L · count) as scikit-learn's; or the weights, [L].
+        facts: counts by label.
+
+    Returns:
+        Weights, [L].
+
+    Raises:
+        CatalogError: if a list has another length than there are labels.
+    """
+    counts = facts.counts
+    if choice == "none":
+        return np.ones_like(counts)
+    if choice == "balanced":
+        return np.asarray(facts.examples / (len(counts) * counts))
+    return _given(choice, len(counts))
+
+
+def _given(choice: Sequence[float], labels: int) -> NDArray[np.float64]:
+    if len(choice) != labels:
+        problem = f"class_weights has {len(choice)} weights for {labels} labels"
         raise CatalogError(problem, "settings of the loss", "give one weight a label, in the order of the labels")
-    return np.asarray(choice, dtype=np.float64), np.ones_like(negative)
+    return np.asarray(choice, dtype=np.float64)
 
 
 def smooth(targets: Tensor, share: float) -> Tensor:

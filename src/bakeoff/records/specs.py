@@ -63,7 +63,7 @@ class TaskSpec(Spec):
     name: str
     dataset: str
     fingerprint: str
-    kind: Literal["multilabel"]
+    kind: Literal["multilabel", "single-label"]
     metric: str
     max_length: int
     train_limit: int | None = None

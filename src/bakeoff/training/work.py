@@ -14,7 +14,7 @@ from bakeoff.data.limits import sample_rows
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outputs, Result, file_entry
 from bakeoff.records.specs import TrialSpec
-from bakeoff.tasks.multilabel import Multilabel
+from bakeoff.tasks.kinds import TaskKind, make_task
 from bakeoff.training.progress import Progress
 from bakeoff.training.ranks import ALONE, Ranks
 
@@ -57,9 +57,9 @@ class Work:
         return self.shared or self.attempt
 
     @property
-    def task(self) -> Multilabel:
+    def task(self) -> TaskKind:
         """The task kind's part."""
-        return Multilabel(self.dataset.labels, self.trial.task.metric)
+        return make_task(self.trial.task.kind, self.dataset.labels, self.trial.task.metric)
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """The rows that the study uses: the same for all its trials.
