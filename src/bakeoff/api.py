@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bakeoff.analysis.model import Analysis
     from bakeoff.hub.download import Progress
     from bakeoff.hub.models import LocatedModel
+    from bakeoff.preflight.readiness import Readiness
     from bakeoff.records.paths import Home, RunFolder
     from bakeoff.records.specs import Component, Plan
     from bakeoff.running.events import Listener
@@ -30,6 +31,7 @@ __all__ = [
     "PlannedStudy",
     "RunOptions",
     "analyse",
+    "check",
     "draw_losses",
     "fetch_model",
     "find_run",
@@ -81,6 +83,26 @@ class RunOptions:
     only: tuple[str, ...] = ()
     again_failed: bool = False
     at_most: int | None = None
+
+
+def check(
+    study: str | Path, profile: str | None = None, overrides: Sequence[str] = (), run_dir: Path | None = None
+) -> Readiness:
+    """Look whether a study can run here and now: no socket is opened, no torch imported, nothing raised.
+
+    Args:
+        study: path of a study file, or the name of a built-in study.
+        profile: the profile laid over it.
+        overrides: values laid over both, each `path.to.key=value`.
+        run_dir: the run folder; None means `runs/<name>-<profile>` beside the study.
+
+    Returns:
+        What every check found, each finding with its remedy.
+    """
+    from bakeoff.preflight.readiness import look
+    from bakeoff.preflight.subject import Asked, gather
+
+    return look(gather(Asked(str(study), profile, tuple(overrides), run_dir)))
 
 
 def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str] = ()) -> PlannedStudy:

@@ -26,7 +26,8 @@ HEAVY = {
     "rich",
 }
 VERBS = [
-    *[(verb,) for verb in ("run", "status", "report", "plan", "fetch", "runs", "logs", "losses", "schema", "data", "model")],
+    *[(verb,) for verb in ("check", "run", "status", "report", "plan", "fetch", "runs", "logs", "losses", "schema")],
+    *[(verb,) for verb in ("data", "model")],
     *[("data", verb) for verb in ("import", "fetch", "list", "show")],
     *[("model", verb) for verb in ("fetch", "list", "show")],
 ]

@@ -18,7 +18,7 @@ from bakeoff.records import paths
 
 SOURCE = Path(bakeoff.__file__).parent
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf8")
-ROOMS = ("bakeoff.records", "bakeoff.running", "bakeoff.analysis")
+ROOMS = ("bakeoff.records", "bakeoff.running", "bakeoff.analysis", "bakeoff.preflight")
 """The rooms whose pydantic models are what is on disk."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,8 @@ Examples:
 \b
 Exit status:
   0  every trial that was to run completed        4  some trials failed
-  2  the study or the machine has a fault         130, 143  stopped by a signal; the same command goes on
+  2  the study or an argument has a fault         130, 143  stopped by a signal; the same command goes on
+  3  not ready: `bakeoff check STUDY` says what is missing, and how to mend it
 """
 
 
@@ -54,12 +56,17 @@ def command(
     trials: Annotated[
         int | None, typer.Option("--trials", min=0, metavar="N", help="Begin at most N trials, leave the rest for later.")
     ] = None,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Begin whatever `bakeoff check` would say; the study itself is still checked.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Carry out a study, or go on with it."""
     from bakeoff import api
     from bakeoff.cli.display import display
 
+    if not no_check:
+        _see_that_ready(study, profile, overrides or (), run_dir)
     options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials)
     planned = api.plan(study, profile, overrides or ())
     with display(planned.plan) as listener:
@@ -67,6 +74,26 @@ def command(
     words = api.run_command(planned, overrides or (), summary.run)
     _conclude(summary, shlex.join(words), as_json)
     raise typer.Exit(summary.exit_code)
+
+
+def _see_that_ready(study: str, profile: str | None, overrides: Sequence[str], run_dir: Path | None) -> None:
+    """Say each warning in a line; end here with status 3 where an error stands against the run."""
+    from bakeoff import api
+    from bakeoff.cli.check import conclusion, paragraph
+    from bakeoff.cli.shown import say
+    from bakeoff.preflight.findings import Severity
+
+    readiness = api.check(study, profile, overrides, run_dir)
+    if readiness.subject.faults:
+        return  # planning says them all, as it does without a check
+    for finding in readiness.of(Severity.WARNING):
+        say(finding.line)
+    if not readiness.ready:
+        for check, finding in readiness.findings:
+            if finding.severity is Severity.ERROR:
+                say(paragraph(check, finding))
+        say(f"{conclusion(readiness)}\n--no-check begins all the same")
+        raise typer.Exit(readiness.exit_code)
 
 
 def _conclude(summary: RunSummary, goes_on: str, as_json: bool) -> None:

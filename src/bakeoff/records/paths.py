@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bakeoff.records.files import canonical_json, sha256_bytes
 
-TOKENS_VERSION = 1
+TOKENS_VERSION = 2
 
 
 def tokens_key(dataset: str, model: str, max_length: int) -> str:

@@ -1,0 +1,371 @@
+"""What trials will cost before they run: steps, tokens, time, memory and disk, each with a range.
+
+A trial's time is an overhead and a rate for each token that it trains on and each that it only runs. The rates are those
+of the nearest measurement on this machine; without one they follow from the model's size, and the range says how little that
+is worth. Finished trials mend the whole by the ratio of what they took to what was foretold.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakeoff.data.dataset import Dataset
+from bakeoff.preflight.costs import Cost, CostKey, Costs
+from bakeoff.preflight.lengths import Lengths
+from bakeoff.preflight.shapes import ModelShape, read_shape
+from bakeoff.records.environment import available_cores, cpu_facts
+from bakeoff.records.specs import TaskSpec, TrialSpec
+
+FORWARD_SHARE = 1 / 3
+"""A forward pass has a third of the arithmetic of a forward and a backward pass."""
+GUESSED_FLOPS = {"fp32": 2.5e10, "fp16": 2.5e10, "bf16": 5e10}
+"""Arithmetic a second of one CPU core, before anything was measured: between a laptop's and a server's."""
+GUESSED_OVERHEAD, GUESSED_EXAMPLE = 2.0, 2e-3
+BASE_BYTES = 600_000_000
+"""A process that has imported torch and transformers."""
+STATE_BYTES = 16
+"""A weight with its gradient and the two moments of Adam, four bytes each."""
+ACTIVATION_BYTES = 68
+"""Kept for the backward pass, for each token, layer and unit of width, in float32 (twice the 34 of Korthikanti et al. 2022)."""
+EVALUATION_TOKENS = 4096
+UNMEASURED, SIMILAR, SMOKED, FEW, MANY = 4.0, 1.6, 1.3, 1.25, 1.15
+"""By what factor the truth may lie off, by what is known: nothing, a like model, a smoke run, a trial or two, three or more."""
+MEMORY_UNMEASURED, MEMORY_SIMILAR, MEMORY_MEASURED = 2.0, 1.4, 1.2
+MANY_TRIALS = 3
+
+
+@dataclass(frozen=True)
+class Range:
+    """A quantity that is not known exactly.
+
+    Attributes:
+        low: it is probably not less.
+        expected: the best guess.
+        high: it is probably not more.
+    """
+
+    low: float
+    expected: float
+    high: float
+
+    @staticmethod
+    def around(value: float, factor: float) -> Range:
+        """A range about a guess.
+
+        Args:
+            value: the guess.
+            factor: by what the truth may lie off, from 1.
+
+        Returns:
+            The range.
+        """
+        return Range(value / factor, value, value * factor)
+
+    def __add__(self, other: Range) -> Range:
+        return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
+
+
+ZERO = Range(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much there is to compute in a trial.
+
+    Attributes:
+        examples: training examples, each counted once an epoch.
+        steps: optimizer steps.
+        train_tokens: tokens that are trained on.
+        evaluation_tokens: tokens that are only run: validations, and outputs on validation and test.
+        largest_pass: tokens of the largest forward pass for training.
+        flops: arithmetic of all that.
+    """
+
+    examples: int
+    steps: int
+    train_tokens: float
+    evaluation_tokens: float
+    largest_pass: int
+    flops: float
+
+
+@dataclass(frozen=True)
+class TrialForecast:
+    """What one trial will cost.
+
+    Attributes:
+        trial: which.
+        key: what the cost hangs on.
+        work: how much there is to compute.
+        seconds: time.
+        peak_bytes: largest memory of its process.
+        disk_bytes: what it leaves.
+        passing_bytes: what it needs on the disk while it runs, beyond that.
+        known: what the forecast is made of, in words.
+    """
+
+    trial: TrialSpec
+    key: CostKey
+    work: Work
+    seconds: Range
+    peak_bytes: Range
+    disk_bytes: int
+    passing_bytes: int
+    known: str
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a plan will cost.
+
+    Attributes:
+        trials: a forecast each, in the plan's order.
+        token_bytes: token stores that are still to be made.
+    """
+
+    trials: list[TrialForecast] = field(default_factory=list)
+    token_bytes: int = 0
+
+    @property
+    def seconds(self) -> Range:
+        """Time of all trials, one after another."""
+        return sum((trial.seconds for trial in self.trials), ZERO)
+
+    @property
+    def peak_bytes(self) -> Range:
+        """Largest memory of one process."""
+        peaks = [trial.peak_bytes for trial in self.trials]
+        if not peaks:
+            return ZERO
+        return Range(max(p.low for p in peaks), max(p.expected for p in peaks), max(p.high for p in peaks))
+
+    @property
+    def disk_bytes(self) -> int:
+        """What is written in the run folder at most at one time: what all trials leave, and the largest one's checkpoints."""
+        return sum(trial.disk_bytes for trial in self.trials) + max((trial.passing_bytes for trial in self.trials), default=0)
+
+    @property
+    def of(self) -> dict[str, TrialForecast]:
+        """Forecasts by trial id."""
+        return {trial.trial.id: trial for trial in self.trials}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What forecasts are made from.
+
+    Attributes:
+        datasets: by fingerprint.
+        models: folder by fingerprint.
+        lengths: by fingerprint of the dataset and of the model.
+        costs: what was measured.
+    """
+
+    datasets: Mapping[str, Dataset]
+    models: Mapping[str, Path]
+    lengths: Mapping[tuple[str, str], Lengths]
+    costs: Costs
+
+
+def forecast(trials: Sequence[TrialSpec], keep: str, sources: Sources) -> Forecast:
+    """Foretell what trials will cost.
+
+    Args:
+        trials: which.
+        keep: which models the study keeps: none, best, winner or all.
+        sources: what is known.
+
+    Returns:
+        The forecast.
+    """
+    shapes = {key: read_shape(folder) for key, folder in sources.models.items()}
+    found = [forecast_trial(trial, shapes, keep, sources) for trial in trials]
+    stores = {(t.task.fingerprint, t.recipe.model.fingerprint, t.task.max_length) for t in trials if t.recipe.model}
+    return Forecast(found, sum(_store_bytes(sources, *store) for store in stores))
+
+
+def forecast_trial(trial: TrialSpec, shapes: Mapping[str, ModelShape], keep: str, sources: Sources) -> TrialForecast:
+    """Foretell what one trial will cost.
+
+    Args:
+        trial: which.
+        shapes: sizes of models by fingerprint.
+        keep: which models the study keeps.
+        sources: what is known.
+
+    Returns:
+        The forecast.
+    """
+    shape = shapes[trial.recipe.model.fingerprint] if trial.recipe.model else None
+    work = work_of(trial, shape, sources)
+    key = cost_key(trial, shape)
+    measured = sources.costs.exact(key)
+    near = measured or sources.costs.near(key)
+    seconds, known = _seconds(work, key, shape, measured, near)
+    weights = 4 * shape.parameters if shape else 0
+    outputs = sum(_rows(sources, trial.task, split) for split in ("validation", "test")) * 8
+    outputs *= len(sources.datasets[trial.task.fingerprint].labels)
+    return TrialForecast(
+        trial=trial,
+        key=key,
+        work=work,
+        seconds=seconds,
+        peak_bytes=_memory(work, key, shape, measured, near),
+        disk_bytes=outputs + (weights if keep != "none" else 0),
+        # a checkpoint, the next one beside it (weights and both moments each), and the best weights so far
+        passing_bytes=7 * weights,
+        known=known,
+    )
+
+
+def machine_name() -> str:
+    """This machine as costs name it.
+
+    Returns:
+        Processor and cores.
+    """
+    return f"{cpu_facts()['name']}, {available_cores()} cores"
+
+
+def cost_key(trial: TrialSpec, shape: ModelShape | None, device: str = "cpu") -> CostKey:
+    """What the cost of a trial hangs on.
+
+    Args:
+        trial: which.
+        shape: of its model; None if it has none.
+        device: `cpu`, or the GPU's name.
+
+    Returns:
+        The key.
+    """
+    training = trial.recipe.training
+    facts: dict[str, object] = {"machine": machine_name(), "device": device, "method": trial.recipe.method.name}
+    if shape:
+        facts |= {"family": shape.family, "parameters": shape.parameters, "layers": shape.layers, "width": shape.width}
+    if training:
+        facts |= {
+            "threads": training.threads,
+            "precision": training.precision,
+            "batch_size": training.batch_size,
+            "micro_batch_size": training.micro_batch_size,
+            "checkpointing": training.gradient_checkpointing,
+        }
+    return CostKey.model_validate(facts)
+
+
+def _rows(sources: Sources, task: TaskSpec, split: str) -> int:
+    limit = {"train": task.train_limit, "validation": task.validation_limit, "test": task.test_limit}[split]
+    dataset = sources.datasets[task.fingerprint]
+    size = dataset.size(split) if split in dataset.splits else 0
+    return min(size, limit) if limit else size
+
+
+def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Work:
+    """How much there is to compute in a trial.
+
+    Args:
+        trial: which.
+        shape: of its model; None if it has none.
+        sources: what is known.
+
+    Returns:
+        Examples, steps and tokens.
+    """
+    rows = {split: _rows(sources, trial.task, split) for split in ("train", "validation", "test")}
+    training = trial.recipe.training
+    if training is None or shape is None or trial.recipe.model is None:
+        return Work(rows["train"], 0, 0.0, 0.0, 0, 0.0)
+    lengths = sources.lengths[trial.task.fingerprint, trial.recipe.model.fingerprint]
+    tokens = {split: count * lengths.mean(split, trial.task.max_length) if count else 0.0 for split, count in rows.items()}
+    validations = training.epochs * training.evaluations_per_epoch
+    trained = tokens["train"] * training.epochs
+    evaluated = tokens["validation"] * (validations + 1) + tokens["test"]
+    return Work(
+        examples=rows["train"] * training.epochs,
+        steps=math.ceil(rows["train"] / training.batch_size) * training.epochs,
+        train_tokens=trained,
+        evaluation_tokens=evaluated,
+        largest_pass=training.micro_batch_size * min(trial.task.max_length, lengths.longest(1.0)),
+        flops=6.0 * shape.body * (trained + evaluated * FORWARD_SHARE),
+    )
+
+
+def measured_seconds(cost: Cost, work: Work) -> float:
+    """Time of a trial by rates that were measured, without what finished trials say of them.
+
+    Args:
+        cost: the rates.
+        work: what there is to compute.
+
+    Returns:
+        Seconds.
+    """
+    trained = work.train_tokens or work.examples
+    return cost.overhead_seconds + cost.train_seconds * trained + cost.evaluation_seconds * work.evaluation_tokens
+
+
+def guessed_seconds(work: Work, key: CostKey) -> float:
+    """Time of a trial before anything was measured.
+
+    Args:
+        work: what there is to compute.
+        key: threads and precision.
+
+    Returns:
+        Seconds.
+    """
+    if not work.flops:
+        return GUESSED_OVERHEAD + GUESSED_EXAMPLE * work.examples
+    return GUESSED_OVERHEAD + work.flops / (GUESSED_FLOPS[key.precision] * max(1, key.threads))
+
+
+def _seconds(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost | None, near: Cost | None) -> tuple[Range, str]:
+    if near is None:
+        return Range.around(guessed_seconds(work, key), UNMEASURED), "nothing measured: from the model's size"
+    mend = statistics.median(near.ratios.values()) if near.ratios else 1.0
+    if measured is None:
+        like = guessed_seconds(work, key) / max(guessed_seconds(work, near.key), 1e-9) if shape else 1.0
+        size = key.parameters / near.key.parameters if near.key.parameters else 1.0
+        return Range.around(measured_seconds(near, work) * mend * like * size, SIMILAR), "a like model, measured"
+    expected = measured_seconds(measured, work) * mend
+    count = len(measured.ratios)
+    if not count:
+        return Range.around(expected, SMOKED), f"a {measured.source}, measured"
+    spread = max(max(measured.ratios.values()) / mend, mend / min(measured.ratios.values()))
+    return Range.around(expected, max(spread, MANY if count >= MANY_TRIALS else FEW)), f"{count} finished trials"
+
+
+def modelled_bytes(key: CostKey, shape: ModelShape | None, tokens: int) -> float:
+    """Memory of a trial's process by its model's size alone.
+
+    Args:
+        key: precision and checkpointing.
+        shape: of its model; None if it has none.
+        tokens: of the largest forward pass.
+
+    Returns:
+        Bytes.
+    """
+    if shape is None:
+        return BASE_BYTES
+    width = ACTIVATION_BYTES * (0.5 if key.precision != "fp32" else 1.0)
+    layers = 1 + math.sqrt(shape.layers) if key.checkpointing else shape.layers
+    return BASE_BYTES + STATE_BYTES * shape.parameters + width * layers * shape.width * tokens
+
+
+def _memory(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost | None, near: Cost | None) -> Range:
+    modelled = modelled_bytes(key, shape, work.largest_pass)
+    if measured is None or not measured.peak_bytes:
+        return Range.around(modelled, MEMORY_SIMILAR if near else MEMORY_UNMEASURED)
+    mend = statistics.median(measured.peaks.values()) if measured.peaks else 1.0
+    change = modelled - modelled_bytes(key, shape, measured.peak_tokens)
+    return Range.around(max(measured.peak_bytes * mend + change, BASE_BYTES / 4), MEMORY_MEASURED)
+
+
+def _store_bytes(sources: Sources, dataset: str, model: str, max_length: int) -> int:
+    found, lengths = sources.datasets[dataset], sources.lengths[dataset, model]
+    return round(sum(found.size(split) * (4 * lengths.mean(split, max_length) + 8) for split in found.splits))

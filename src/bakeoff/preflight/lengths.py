@@ -1,0 +1,122 @@
+"""How many tokens the texts of a dataset have, from a sample, by the tokenizer's own files and without transformers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.data.dataset import Dataset
+
+SAMPLED = 500
+WORD_TOKENS = 1.35
+"""Tokens a word where the tokenizer's files are not of the kind that can be read here: measured on GoEmotions, MiniLM."""
+SPECIAL_TOKENS = 2
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Lengths of some texts of each split.
+
+    Attributes:
+        tokens: lengths in tokens, special tokens included, by split.
+        unknown: share of tokens that stand for what the tokenizer does not know.
+        counted: whether they were counted with the tokenizer; if not, they are guessed from words.
+    """
+
+    tokens: dict[str, NDArray[np.int64]]
+    unknown: float = 0.0
+    counted: bool = True
+
+    def mean(self, split: str, max_length: int) -> float:
+        """Mean length after cutting.
+
+        Args:
+            split: the split.
+            max_length: tokens kept of a text.
+
+        Returns:
+            Tokens a text.
+        """
+        return float(np.minimum(self.tokens[split], max_length).mean())
+
+    def cut(self, max_length: int) -> float:
+        """Share of texts that a length cuts.
+
+        Args:
+            max_length: tokens kept of a text.
+
+        Returns:
+            From 0 to 1, over all splits.
+        """
+        return float((self._all > max_length).mean())
+
+    def longest(self, share: float) -> int:
+        """The length that a share of the texts does not exceed.
+
+        Args:
+            share: from 0 to 1.
+
+        Returns:
+            Tokens.
+        """
+        return int(np.quantile(self._all, share, method="inverted_cdf"))
+
+    @cached_property
+    def _all(self) -> NDArray[np.int64]:
+        return np.concatenate(list(self.tokens.values()))
+
+
+def sample(dataset: Dataset, split: str) -> list[str]:
+    """Some texts of a split, spread over it.
+
+    Args:
+        dataset: the dataset.
+        split: the split.
+
+    Returns:
+        At most 500 texts, always the same.
+    """
+    size = dataset.size(split)
+    return dataset.texts(split, np.unique(np.linspace(0, size - 1, min(size, SAMPLED)).astype(np.int64)))
+
+
+def measure_lengths(dataset: Dataset, model: Path) -> Lengths:
+    """Measure the lengths of a sample of texts.
+
+    Args:
+        dataset: the dataset.
+        model: the pretrained model's folder.
+
+    Returns:
+        Lengths by split.
+    """
+    texts = {split: sample(dataset, split) for split in dataset.splits}
+    path = model / "tokenizer.json"
+    if not path.is_file():
+        return _guess(texts)
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception:  # the library raises bare exceptions; the check of tokenizers says what is wrong with the file
+        return _guess(texts)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    unknown_id = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "")
+    lengths, unknown, total = {}, 0, 0
+    for split, some in texts.items():
+        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in some]
+        ids = [encoding.ids for encoding in tokenizer.encode_batch(readable)]
+        lengths[split] = np.array([len(row) for row in ids], dtype=np.int64)
+        unknown += sum(row.count(unknown_id) for row in ids) if unknown_id is not None else 0
+        total += sum(map(len, ids))
+    return Lengths(lengths, unknown / max(1, total))
+
+
+def _guess(texts: dict[str, list[str]]) -> Lengths:
+    counted = {split: [SPECIAL_TOKENS + WORD_TOKENS * len(text.split()) for text in some] for split, some in texts.items()}
+    return Lengths({split: np.ceil(values).astype(np.int64) for split, values in counted.items()}, counted=False)
