@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from bakeoff.running.watching import Cause
 DEVICES = Path("/dev")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 SIGKILL_EXIT, SIGABRT_EXIT = -9, -6
-LONGEST_REASON = 200
 
 
 def visible_devices(environment: Mapping[str, str] | None = None, files: Path = DEVICES) -> list[str]:
@@ -121,14 +119,12 @@ def collective_fault(attempt: AttemptFolder, exits: Sequence[int | None], cause:
     """
     if len(exits) == 1 or cause not in (Cause.ITSELF, Cause.STALL):
         return ""
+    if cause is Cause.STALL:  # whatever they said after that was an answer to being ended
+        return "none of its processes went on"
     outcomes = [read_outcome(attempt.rank(rank)) for rank in range(len(exits))]
     counting = rank_outcome(attempt, len(exits))
-    if counting is not None and not _is_collective(counting):
-        return ""
     if counting is not None:
-        return _reason(counting)
-    if cause is Cause.STALL:
-        return "none of its processes went on"
+        return counting.reason if _is_collective(counting) else ""
     if all(status in (SIGKILL_EXIT, None) for status in exits):
         return ""
     lost = [(rank, status) for rank, status in enumerate(exits) if outcomes[rank] is None and status != SIGKILL_EXIT]
@@ -150,9 +146,3 @@ def fewer_devices(devices: int, why: str) -> str:
 
 def _is_collective(outcome: Outcome) -> bool:
     return outcome.state is State.FAILED and outcome.facts.get("collective") is True
-
-
-def _reason(outcome: Outcome) -> str:
-    # the library's message begins with the place in its source
-    detail = re.sub(r"^(\[[^\]]*\]\s*)+", "", outcome.where)
-    return f"{outcome.reason}: {detail}"[:LONGEST_REASON] if detail else outcome.reason

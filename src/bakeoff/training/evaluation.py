@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.batches import evaluation_batches
 from bakeoff.training.classifier import Classifier
-from bakeoff.training.progress import Progress
+from bakeoff.training.progress import Preempted, Progress
 from bakeoff.training.ranks import Ranks
 
 
@@ -27,10 +28,17 @@ def shared_outputs(
 
     Returns:
         Logits of all of them, in the order of `rows` and the same bits in every process, [N, L].
+
+    Raises:
+        Preempted: if any of the processes was asked to stop: all stop here.
     """
     if ranks.count == 1:
         return outputs(rows)
-    own = outputs(rows[ranks.rank :: ranks.count])
+    own = None
+    with contextlib.suppress(Preempted):
+        own = outputs(rows[ranks.rank :: ranks.count])
+    if ranks.agree(own is None) or own is None:
+        raise Preempted
     logits = np.zeros((len(rows), own.shape[1]), dtype=np.float32)
     logits[ranks.rank :: ranks.count] = own
     return ranks.merge(logits)

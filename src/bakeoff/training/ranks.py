@@ -233,6 +233,6 @@ def _waiting(purpose: str) -> Iterator[None]:
         raise
     except RuntimeError as error:  # gloo and NCCL have no other class for what goes wrong between processes
         lines = str(error).splitlines() or [type(error).__name__]
-        raise CollectiveError(
-            f"a process of the trial does not answer ({purpose})", lines[0], "the trial goes on with one device"
-        ) from error
+        silent = "timed out" in lines[0].lower() or "timeout" in lines[0].lower()
+        what = "did not answer within limits.collective" if silent else "has gone"
+        raise CollectiveError(f"another process of the trial {what} (at {purpose})", lines[0], "see its log") from error
