@@ -60,7 +60,8 @@ def random_store(lengths: list[int], vocabulary: int, seed: int = 0) -> TokenSto
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     tokens = np.random.default_rng(seed).integers(5, vocabulary, int(offsets[-1])).astype(np.int32)
     first = {split: 0 if split == "train" else len(lengths) for split in SPLITS}
-    return TokenStore(tokens, offsets, first, {"train": len(lengths), "validation": 0, "test": 0})
+    seconds = np.zeros(len(lengths), dtype=np.int32)
+    return TokenStore(tokens, offsets, seconds, first, {"train": len(lengths), "validation": 0, "test": 0})
 
 
 def task_of(dataset: Dataset, **changes: Any) -> TaskSpec:

@@ -37,6 +37,12 @@ class ListedTexts:
         self.asked.append(len(chosen))
         return [self.by_split[split][row] for row in chosen]
 
+    def seconds(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
+        raise AssertionError("asked for the second texts of rows that have none")
+
+    def has(self, part: str) -> bool:
+        return False
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:

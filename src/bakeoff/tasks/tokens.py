@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from bakeoff.errors import DataError, FormatError
 from bakeoff.records.files import move_into_place, read_document, sha256_file, write_document
 
-TOKENS_VERSION = 1
+TOKENS_VERSION = 2
 SPLITS = ("train", "validation", "test")
 CHUNK = 2_000
-FILES = ("tokens.npy", "offsets.npy")
+FILES = ("tokens.npy", "offsets.npy", "seconds.npy")
 
 
 class Texts(Protocol):
@@ -35,27 +35,64 @@ class Texts(Protocol):
     def texts(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
         """Texts of some rows of a split."""
 
+    def seconds(self, split: str, rows: NDArray[np.int64] | None = None) -> list[str]:
+        """The other texts of pairs, likewise."""
+
+    def has(self, part: str) -> bool:
+        """Whether rows have `seconds`."""
+
 
 def _go_on() -> None:
     """Nobody asks for a stop."""
 
 
-def _encode(dataset: Texts, tokenizer: Any, max_length: int) -> Iterator[tuple[list[list[int]], int]]:
-    """Token ids of each text, a chunk at a time, with the number of texts that were cut."""
+@dataclass(frozen=True)
+class Chunk:
+    """Some texts as tokens.
+
+    Attributes:
+        ids: token ids of each text.
+        seconds: the first token of each text's second segment, where the model tells segments apart; else 0.
+        cut: number of texts that were cut.
+    """
+
+    ids: list[list[int]]
+    seconds: list[int]
+    cut: int
+
+
+def _usable(texts: list[str]) -> list[str]:
+    """A lone surrogate has no UTF-8, which the tokenizer needs: it becomes a question mark."""
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+
+
+def _encode(dataset: Texts, tokenizer: Any, max_length: int) -> Iterator[Chunk]:
+    """Token ids of each text, or pair of texts, a chunk at a time."""
+    pairs = dataset.has("seconds")
     for split in SPLITS:
         for first in range(0, dataset.size(split), CHUNK):
             rows = np.arange(first, min(first + CHUNK, dataset.size(split)))
-            # a lone surrogate has no UTF-8, which the tokenizer needs: it becomes a question mark
-            texts = [text.encode("utf-8", "replace").decode("utf-8") for text in dataset.texts(split, rows)]
-            # split_special_tokens: a text that says "[SEP]" says five characters, and may not end a sequence
-            words = {"add_special_tokens": True, "return_attention_mask": False, "split_special_tokens": True}
-            whole = tokenizer(texts, truncation=False, **words)["input_ids"]
-            cut = [index for index, ids in enumerate(whole) if len(ids) > max_length]
-            if cut:
-                again = tokenizer([texts[i] for i in cut], truncation=True, max_length=max_length, **words)["input_ids"]
-                for index, ids in zip(cut, again, strict=True):
-                    whole[index] = ids
-            yield whole, len(cut)
+            texts = _usable(dataset.texts(split, rows))
+            others = _usable(dataset.seconds(split, rows)) if pairs else None
+            yield _encode_chunk(texts, others, tokenizer, max_length)
+
+
+def _encode_chunk(texts: list[str], others: list[str] | None, tokenizer: Any, max_length: int) -> Chunk:
+    # split_special_tokens: a text that says "[SEP]" says five characters, and may not end a sequence
+    words = {"add_special_tokens": True, "return_attention_mask": False, "split_special_tokens": True}
+    whole = tokenizer(texts, others, truncation=False, **words)
+    ids, kinds = whole["input_ids"], whole.get("token_type_ids")
+    cut = [index for index, row in enumerate(ids) if len(row) > max_length]
+    if cut:
+        # of a pair, the longer text gives way, token by token
+        chosen = [texts[i] for i in cut], None if others is None else [others[i] for i in cut]
+        again = tokenizer(*chosen, truncation=True, max_length=max_length, **words)
+        for place, index in enumerate(cut):
+            ids[index] = again["input_ids"][place]
+            if kinds is not None:
+                kinds[index] = again["token_type_ids"][place]
+    seconds = [row.index(1) if 1 in row else 0 for row in kinds] if kinds is not None and others is not None else [0] * len(ids)
+    return Chunk(ids, seconds, len(cut))
 
 
 def build_store(
@@ -79,11 +116,13 @@ def build_store(
     tokenizer.model_max_length = int(1e9)  # cutting is ours: no warning about long texts
     lengths: list[int] = []
     pieces: list[NDArray[np.int32]] = []
+    seconds: list[int] = []
     truncated = 0
-    for ids, cut in _encode(dataset, tokenizer, max_length):
-        lengths.extend(map(len, ids))
-        pieces.append(np.fromiter((token for row in ids for token in row), dtype=np.int32))
-        truncated += cut
+    for chunk in _encode(dataset, tokenizer, max_length):
+        lengths.extend(map(len, chunk.ids))
+        pieces.append(np.fromiter((token for row in chunk.ids for token in row), dtype=np.int32))
+        seconds.extend(chunk.seconds)
+        truncated += chunk.cut
         check()
     if lengths and min(lengths) == 0:
         raise DataError(f"text number {lengths.index(0) + 1} gives no token", dataset.fingerprint, "drop empty texts")
@@ -94,6 +133,7 @@ def build_store(
     try:
         np.save(temporary / "tokens.npy", np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int32))
         np.save(temporary / "offsets.npy", offsets)
+        np.save(temporary / "seconds.npy", np.array(seconds, dtype=np.int32))
         facts = {"rows": len(lengths), "tokens": int(offsets[-1]), "truncated": truncated, "longest": max(lengths, default=0)}
         body = {
             "dataset": dataset.fingerprint,
@@ -116,12 +156,14 @@ class TokenStore:
     Attributes:
         tokens: all tokens, [total] int32, memory-mapped.
         offsets: first token of each row, [rows + 1] int64.
+        seconds: first token of each row's second segment, where the model tells segments apart, else 0, [rows] int32.
         first_row: first row of each split.
         sizes: rows of each split.
     """
 
     tokens: NDArray[np.int32]
     offsets: NDArray[np.int64]
+    seconds: NDArray[np.int32]
     first_row: dict[str, int]
     sizes: dict[str, int]
 
@@ -155,7 +197,21 @@ class TokenStore:
             total += body["splits"][split]
         tokens = np.load(folder / "tokens.npy", mmap_mode="r", allow_pickle=False)
         offsets = np.load(folder / "offsets.npy", allow_pickle=False)
-        return TokenStore(tokens, offsets, first, dict(body["splits"]))
+        seconds = np.load(folder / "seconds.npy", allow_pickle=False)
+        return TokenStore(tokens, offsets, seconds, first, dict(body["splits"]))
+
+    def second_segments(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Where each row's second segment begins.
+
+        Args:
+            split: the split.
+            rows: row numbers in the split, [B].
+
+        Returns:
+            [B] int32; 0 for a row without one, or a model that tells none apart.
+        """
+        begun: NDArray[np.int32] = self.seconds[rows + self.first_row[split]]
+        return begun
 
     def lengths(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of each row.

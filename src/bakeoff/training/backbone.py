@@ -188,14 +188,22 @@ class Backbone(nn.Module):
             pad = self.model.config.pad_token_id
             ids, mask = batch.padded(0 if pad is None else pad)
             ids, mask = ids.to(device), mask.to(device)
-            hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+            hidden = self.model(input_ids=ids, attention_mask=mask, **self._segments(batch.padded_segments())).last_hidden_state
             return self._through_pooler(pool_padded(hidden, mask, self.pooling))
         packing = pack(batch.lengths, device)
         positions = packing.positions + self._first_position
         # filling tokens are padding tokens: no gradient reaches their row of the token table
         ids = nn.functional.pad(batch.tokens, (0, packing.filling), value=self.model.config.pad_token_id or 0).to(device)[None]
-        hidden = self.model(input_ids=ids, position_ids=positions[None], packing=packing).last_hidden_state[0]
+        segments = batch.segments
+        packed = None if segments is None else nn.functional.pad(segments, (0, packing.filling))[None]
+        words = {"input_ids": ids, "position_ids": positions[None], **self._segments(packed)}
+        hidden = self.model(**words, packing=packing).last_hidden_state[0]
         return self._through_pooler(pool_packed(hidden, packing.starts, packing.lengths, packing.rows, self.pooling))
+
+    def _segments(self, segments: Tensor | None) -> dict[str, Tensor]:
+        """The argument that tells segments apart, for models that know more than one kind."""
+        kinds = getattr(self.model.config, "type_vocab_size", 0) or 0
+        return {"token_type_ids": segments.to(self.model.device)} if segments is not None and kinds > 1 else {}
 
     def _through_pooler(self, pooled: Tensor) -> Tensor:
         """The vectors [B, D] as they are, or through the checkpoint's pooler, which takes the first of [B, 1, D]."""

@@ -21,11 +21,36 @@ class Batch:
         rows: row numbers in the split, [B].
         tokens: tokens of all rows, one after another, [T] int64.
         lengths: tokens a row, ascending, [B].
+        seconds: first token of each row's second segment, 0 for a row without one, [B]; None where no row has one.
     """
 
     rows: NDArray[np.int64]
     tokens: Tensor
     lengths: NDArray[np.int64]
+    seconds: NDArray[np.int32] | None = None
+
+    @property
+    def segments(self) -> Tensor | None:
+        """Segment of each token, 0 or 1, [T] int64; None where no row has a second one."""
+        if self.seconds is None:
+            return None
+        place = np.arange(len(self.tokens)) - np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        begun = np.repeat(self.seconds, self.lengths)
+        return torch.from_numpy(((begun > 0) & (place >= begun)).astype(np.int64))
+
+    def padded_segments(self) -> Tensor | None:
+        """The same as a matrix, padded on the right with 0.
+
+        Returns:
+            [B, longest] int64; None where no row has a second segment.
+        """
+        segments = self.segments
+        if segments is None:
+            return None
+        mask = torch.from_numpy(np.arange(int(self.lengths[-1])) < self.lengths[:, None])
+        padded = torch.zeros(mask.shape, dtype=torch.int64)
+        padded[mask] = segments
+        return padded
 
     def padded(self, pad: int) -> tuple[Tensor, Tensor]:
         """The same batch, padded on the right.
@@ -57,7 +82,8 @@ def make_batch(store: TokenStore, split: str, rows: NDArray[np.int64]) -> Batch:
     lengths = store.lengths(split, rows)
     order = np.argsort(lengths, kind="stable")
     rows = rows[order]
-    return Batch(rows, torch.from_numpy(store.gather(split, rows)), lengths[order])
+    seconds = store.second_segments(split, rows)
+    return Batch(rows, torch.from_numpy(store.gather(split, rows)), lengths[order], seconds if seconds.any() else None)
 
 
 def micro_batches(store: TokenStore, split: str, rows: NDArray[np.int64], size: int) -> Iterator[Batch]:
