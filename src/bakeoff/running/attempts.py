@@ -204,7 +204,8 @@ def _decide(stage: Stage, attempt: Attempt, ending: Ending) -> tuple[Decision, R
     judged = judge(turn.trial, stage.order.run.trial(turn.id), attempt.folder, ending, limits, said)
     exits = [attempt.watch.exits[handle] for handle in attempt.watch.handles]
     lost = collective_fault(attempt.folder, exits, ending.cause)
-    killed = judged.lost and SIGKILL in exits and ending.cause is Cause.ITSELF
+    # of several, the others say that one has gone, and only the kernel knows why
+    killed = (judged.lost or bool(lost)) and SIGKILL in exits and ending.cause is Cause.ITSELF
     ended = Ended(
         turn.trial,
         ending,
