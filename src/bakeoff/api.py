@@ -8,19 +8,22 @@ print(api.analyse(summary.run.root).tasks[0].leader)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import CatalogError, RunError
+from bakeoff.errors import CatalogError, ModelError, RunError
 
 if TYPE_CHECKING:
     from bakeoff.analysis.model import Analysis
     from bakeoff.hub.download import Progress
     from bakeoff.hub.models import LocatedModel
+    from bakeoff.preflight.provisions import Provision
     from bakeoff.preflight.readiness import Readiness
     from bakeoff.records.paths import Home, RunFolder
-    from bakeoff.records.specs import Component, Plan
+    from bakeoff.records.results import State
+    from bakeoff.records.specs import Component, Plan, TrialSpec
+    from bakeoff.running.cleaning import Removed
     from bakeoff.running.events import Listener
     from bakeoff.running.plan_run import Materials
     from bakeoff.running.runner import RunSummary
@@ -31,16 +34,22 @@ __all__ = [
     "PlannedStudy",
     "RunOptions",
     "analyse",
+    "cancel",
     "check",
+    "clean",
     "draw_losses",
+    "fetch",
     "fetch_model",
     "find_run",
     "inspect_losses",
+    "pack",
     "plan",
     "report",
+    "retry",
     "run",
     "runs",
     "status",
+    "stored_study",
     "write_report",
 ]
 
@@ -75,6 +84,7 @@ class RunOptions:
         only: conditions on the trials that are begun, such as `recipe=bce,seed=42`.
         again_failed: whether trials that failed before are begun again.
         at_most: trials begun at most; None means all.
+        workers: trials that run at a time.
     """
 
     run_dir: Path | None = None
@@ -83,6 +93,7 @@ class RunOptions:
     only: tuple[str, ...] = ()
     again_failed: bool = False
     at_most: int | None = None
+    workers: int = 1
 
 
 def check(
@@ -195,16 +206,146 @@ def run(
             study=limits.study,
             disk_reserve=limits.disk_reserve,
             dead=limits.dead,
+            checkpoint=limits.checkpoint,
+            checkpoint_steps=limits.checkpoint_steps,
+            collective=limits.collective,
+            retries=limits.retries,
         ),
         keep=planned.study.keep,
+        lower_is_better=_lower_is_better(planned.plan),
         executor=chosen.executor,
+        workers=chosen.workers,
         only=chosen.only,
         at_most=chosen.at_most,
         again_failed=chosen.again_failed,
-        command=run_command(planned, overrides, folder),
         worker=warm.WORKER_COMMAND,
     )
     return run_study(order, listener or nobody)
+
+
+def _lower_is_better(plan_: Plan) -> frozenset[str]:
+    from bakeoff.catalog import registry
+
+    names = {trial.task.metric.partition("@")[0] for trial in plan_.trials}
+    return frozenset(name for name in names if not registry.metric(name).higher_is_better)
+
+
+def stored_study(run: RunFolder) -> PlannedStudy:
+    """The study of a run as its folder has it: the very trials that stand there, whatever has changed since.
+
+    Args:
+        run: the run folder, which may have been moved or copied from elsewhere.
+
+    Returns:
+        The study with its stored plan.
+
+    Raises:
+        DataError: if a dataset is not here with the content that the plan names.
+        ModelError: if a model is not, likewise.
+    """
+    from bakeoff.data.store import find_dataset
+    from bakeoff.hub.models import locate_model
+    from bakeoff.records.paths import Home
+    from bakeoff.running.plan_run import Materials
+    from bakeoff.running.standing import read_plan
+    from bakeoff.study.loading import load_study
+
+    home, plan_ = Home.default(), read_plan(run)
+    datasets = {trial.task.fingerprint: trial.task.dataset for trial in plan_.trials}
+    models = {trial.recipe.model.fingerprint: trial.recipe.model for trial in plan_.trials if trial.recipe.model}
+    folders = {}
+    for fingerprint, spec in models.items():
+        located = locate_model(home, spec.name, spec.revision)
+        if located.spec.fingerprint != fingerprint:
+            raise ModelError(
+                f"the model {spec.name} is here, but not with the content that the run began with ({fingerprint[:12]}…)",
+                str(located.folder),
+                "put the old files back, or run the study itself again: trials of the new model have ids of their own",
+            )
+        folders[fingerprint] = located.folder
+    return PlannedStudy(
+        study=load_study(run.study),
+        plan=plan_,
+        materials=Materials(
+            datasets={print_: find_dataset(home, name, print_).folder for print_, name in datasets.items()}, models=folders
+        ),
+        argument=str(run.study),
+        beside=run.root.parent,
+    )
+
+
+def retry(
+    run_: str | Path | None = None,
+    trial: str = "",
+    *,
+    options: RunOptions | None = None,
+    listener: Listener | None = None,
+) -> RunSummary:
+    """Run trials of a run again that ended otherwise than complete.
+
+    Args:
+        run_: as for `find_run`.
+        trial: a trial's id, or a part of it that no other has; empty means all that failed or were cancelled.
+        options: how they are run; where, and which, is settled here.
+        listener: told what happens, event by event.
+
+    Returns:
+        How every trial stands.
+
+    Raises:
+        RunError: if there is nothing to run again, or no such trial.
+    """
+    from bakeoff.records.results import State
+    from bakeoff.running.plan_run import find_trial, read_state
+
+    folder = find_run(run_)
+    planned = stored_study(folder)
+    states = {one.id: read_state(folder, one).state for one in planned.plan.trials}
+    ended = [one for one in planned.plan.trials if states[one.id].ended and states[one.id] is not State.COMPLETE]
+    wanted = [find_trial(planned.plan.trials, trial)] if trial else ended
+    if not wanted:
+        raise RunError("no trial of this run has failed or was cancelled", str(folder.root), "`bakeoff status` shows them all")
+    chosen = replace(
+        options or RunOptions(), run_dir=folder.root, only=tuple(f"id={one.id}" for one in wanted), again_failed=True
+    )
+    return run(planned, options=chosen, listener=listener)
+
+
+def cancel(run_: str | Path | None = None, trial: str = "") -> list[tuple[TrialSpec, State]]:
+    """Cancel trials; a runner at work ends them first. A cancelled trial stays so until `retry`.
+
+    Args:
+        run_: as for `find_run`.
+        trial: a trial's id, or a part of it that no other has; empty means all that have not ended, and the runner itself.
+
+    Returns:
+        How each of them stands.
+    """
+    from bakeoff.running import cancelling
+    from bakeoff.running.plan_run import find_trial
+    from bakeoff.running.standing import read_plan
+
+    folder = find_run(run_)
+    trials = read_plan(folder).trials
+    wanted = [find_trial(trials, trial)] if trial else trials
+    return list(zip(wanted, cancelling.cancel(folder, wanted, everything=not trial), strict=True))
+
+
+def clean(run_: str | Path | None = None, *, dry_run: bool = False) -> list[Removed]:
+    """Remove what a run needs no more: checkpoints of trials that ended, earlier attempts, what was set aside as damaged.
+
+    Args:
+        run_: as for `find_run`.
+        dry_run: whether only to say what would go.
+
+    Returns:
+        What was removed, with its size.
+    """
+    from bakeoff.running import cleaning
+    from bakeoff.running.standing import read_plan
+
+    folder = find_run(run_)
+    return cleaning.clean(folder, read_plan(folder).trials, dry_run)
 
 
 def choose_folder(planned: PlannedStudy, options: RunOptions) -> RunFolder:
@@ -360,6 +501,71 @@ def report(run: str | Path | None = None) -> Path:
     """
     folder = find_run(run)
     return write_report(folder, analyse(folder.root))
+
+
+def fetch(
+    study: str | Path, profile: str | None = None, overrides: Sequence[str] = (), progress: Progress | None = None
+) -> list[Provision]:
+    """Have all data and models that a study needs on this machine, every byte verified.
+
+    Args:
+        study: path of a study file, or the name of a built-in study.
+        profile: the profile laid over it.
+        overrides: values laid over both, each `path.to.key=value`.
+        progress: told (file, bytes here, bytes in all).
+
+    Returns:
+        What is here.
+    """
+    from bakeoff.preflight import provisions
+    from bakeoff.records.paths import Home
+    from bakeoff.study.loading import find_study, load_study
+
+    resolved = load_study(find_study(str(study)), profile, overrides)
+    return provisions.fetch(Home.default(), resolved, fetch_model, progress)
+
+
+def pack(
+    study: str | Path,
+    file: Path,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> list[Provision]:
+    """Write all data and models that a study needs into one file, for a machine without a network.
+
+    Args:
+        study: path of a study file, or the name of a built-in study; its data and models must be here.
+        file: the file to write.
+        profile: the profile laid over it.
+        overrides: values laid over both, each `path.to.key=value`.
+        progress: told (path in the pack, bytes done, bytes in all).
+
+    Returns:
+        What was packed; what was not has a note.
+    """
+    from bakeoff.preflight import provisions
+    from bakeoff.records.paths import Home
+    from bakeoff.study.loading import find_study, load_study
+
+    resolved = load_study(find_study(str(study)), profile, overrides)
+    return provisions.pack(Home.default(), resolved, file.absolute(), progress)
+
+
+def unpack(file: Path, progress: Progress | None = None) -> list[Provision]:
+    """Put what a pack holds into the home folder, every byte verified.
+
+    Args:
+        file: the pack.
+        progress: told (path in the pack, bytes done, bytes in all).
+
+    Returns:
+        What is here now.
+    """
+    from bakeoff.preflight import provisions
+    from bakeoff.records.paths import Home
+
+    return provisions.unpack(Home.default(), file.absolute(), progress)
 
 
 def fetch_model(home: Home, name: str, revision: str = "", progress: Progress | None = None) -> LocatedModel:

@@ -27,9 +27,9 @@ HEAVY = {
 }
 VERBS = [
     *[(verb,) for verb in ("check", "run", "status", "report", "plan", "fetch", "runs", "logs", "losses", "schema")],
-    *[(verb,) for verb in ("data", "model")],
-    *[("data", verb) for verb in ("import", "fetch", "list", "show")],
-    *[("model", verb) for verb in ("fetch", "list", "show")],
+    *[(verb,) for verb in ("retry", "cancel", "clean", "data", "model")],
+    *[("data", verb) for verb in ("import", "fetch", "list", "verify", "show")],
+    *[("model", verb) for verb in ("fetch", "list", "verify", "show")],
 ]
 LIST_MODULES = """
 import sys

@@ -32,6 +32,7 @@ LIST_COLUMNS = {
 SPLIT_COLUMNS = {"split": "split", "rows": ">rows", "labels": ">labels a row", "words": "words a text", "dropped": "dropped"}
 LABEL_COLUMNS = {"label": "label", "train": ">train", "validation": ">validation", "test": ">test"}
 EXAMPLE_COLUMNS = {"id": "id", "labels": "labels", "text": "text"}
+VERIFY_COLUMNS = {"name": "name", "fingerprint": "fingerprint", "state": "state", "remedy": "remedy"}
 LONGEST_TEXT = 100
 
 
@@ -97,6 +98,29 @@ def list_(as_json: AsJson = False) -> None:
         for entry in entries
     ]
     show(LIST_COLUMNS, rows, as_json=False)
+
+
+@app.command(
+    help="Hash every byte of what is stored, and say what is torn; exit 3 if something is.\n\n\b\nExample:\n"
+    "  bakeoff data verify goemotions"
+)
+def verify(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The dataset's name; all stored ones without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hash every byte of what is stored."""
+    from bakeoff.cli.shown import show
+    from bakeoff.data.facts import verify_datasets
+    from bakeoff.records.paths import Home
+
+    rows = [asdict(row) for row in verify_datasets(Home.default(), name)]
+    shown = (
+        rows
+        if as_json
+        else [row | {"state": row["problem"] or "whole", "fingerprint": row["fingerprint"][:12]} for row in rows]
+    )
+    show(VERIFY_COLUMNS, shown, as_json=as_json)
+    raise typer.Exit(3 if any(row["problem"] for row in rows) else 0)
 
 
 @app.command("show", help="Show a stored dataset: splits, labels, lengths, examples.\n\n\b\nExample:\n  bakeoff data show demo")

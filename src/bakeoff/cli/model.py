@@ -92,6 +92,18 @@ def fetch(name: Name, revision: Revision = "", as_json: AsJson = False) -> None:
     _print(api.fetch_model(Home.default(), _named(name), revision, Downloads()), as_json)
 
 
+@app.command(
+    help="Hash every file of a model that is here, whatever hashes are remembered; an error names what is torn.\n\n\b\n"
+    "Example:\n  bakeoff model verify minilm-l6"
+)
+def verify(name: Name, revision: Revision = "", as_json: AsJson = False) -> None:
+    """Hash every file of a model."""
+    from bakeoff.hub.models import locate_model
+    from bakeoff.records.paths import Home
+
+    _print(locate_model(Home.default(), _named(name), revision, verify=True), as_json)
+
+
 def _named(name: str) -> str:
     """A folder as its absolute path, any other name as it is."""
     return str(Path(name).absolute()) if name.startswith((".", "/", "~")) or Path(name).is_dir() else name

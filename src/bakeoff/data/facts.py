@@ -8,7 +8,7 @@ import numpy as np
 
 from bakeoff.catalog import registry
 from bakeoff.catalog.cards import DatasetCard
-from bakeoff.data.dataset import Dataset
+from bakeoff.data.dataset import Dataset, open_dataset
 from bakeoff.data.store import find_dataset, stored_fingerprints
 from bakeoff.errors import DataError
 from bakeoff.records.paths import Home
@@ -152,6 +152,52 @@ def _entry(home: Home, card: DatasetCard) -> DatasetEntry:
         except DataError as error:
             problem = error.what
     return DatasetEntry(card.name, card.summary, card.task, card.terms, source, fingerprint, rows, problem)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A stored dataset after every byte of it was hashed.
+
+    Attributes:
+        name: its name.
+        fingerprint: its folder's name.
+        problem: what is wrong with it; empty if it is whole.
+        remedy: what to do then.
+    """
+
+    name: str
+    fingerprint: str
+    problem: str = ""
+    remedy: str = ""
+
+
+def verify_datasets(home: Home, name: str | None = None) -> list[Verified]:
+    """Hash every byte of stored datasets.
+
+    Args:
+        home: where datasets are kept.
+        name: which; None means all that are stored.
+
+    Returns:
+        One entry for each content that is stored.
+
+    Raises:
+        CatalogError: if no dataset bears the name.
+        DataError: if the dataset is not stored.
+    """
+    names = [registry.dataset(name).name] if name else list(registry.cards("dataset"))
+    found = []
+    for each in names:
+        for fingerprint in stored_fingerprints(home, each):
+            try:
+                open_dataset(home.datasets / each / fingerprint, verify=True)
+            except DataError as error:
+                found.append(Verified(each, fingerprint, error.what, error.remedy))
+            else:
+                found.append(Verified(each, fingerprint))
+    if name and not found:
+        raise DataError(f"the dataset {name} is not stored", str(home.datasets / name), f"bakeoff data fetch {name}")
+    return found
 
 
 def describe_dataset(dataset: Dataset, examples: int = 3) -> DatasetDescription:
