@@ -71,7 +71,7 @@ def test_failed_trials_give_exit_4_and_the_command_that_runs_one_again(call: Cal
     assert ": told to fail" in said.err
     line = next(line for line in said.err.splitlines() if "run just this one again: " in line)
     words = shlex.split(line.partition("again: ")[2])
-    assert words[:2] == ["bakeoff", "run"]
+    assert words[:2] == ["bakeoff", "retry"]
     again = call(*words[1:])
     assert (again.code, "(attempt 2)" in again.err) == (4, True)
     assert "5 of 6 trials are still to run" in said.err
@@ -98,8 +98,8 @@ def test_a_signal_ends_with_its_code_and_the_way_on(call: Call, study: str, monk
 
     original = display.Lines.tell
 
-    def interrupt(self: display.Lines, event: object, ended: object) -> None:
-        original(self, event, ended)  # type: ignore[arg-type]
+    def interrupt(self: display.Lines, event: object) -> None:
+        original(self, event)  # type: ignore[arg-type]
         if isinstance(event, TrialBegan) and event.number == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -74,7 +74,7 @@ def test_the_live_display_shows_the_trial_that_runs() -> None:
         for event in [began(), *trial_events(1), end(1), *trial_events(2)]:
             live(event)
         bars.refresh()
-        study, one = bars.tasks
+        study, _, one = bars.tasks
         assert (study.description, study.completed, study.total) == ("trial 2 of 4", 1.5, 4)
         assert study.fields["facts"] == "about 1 min 8 s left"
         assert (one.description, one.completed, one.total) == ("asl seed 1", 10, 20.4)

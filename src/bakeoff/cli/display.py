@@ -11,11 +11,23 @@ from bakeoff.cli.shown import console, duration, safe, score, shown_path
 from bakeoff.cli.tracking import Current, Tracker, title
 from bakeoff.records.results import State
 from bakeoff.records.specs import Plan
-from bakeoff.running.events import Event, JobBegan, JobEnded, Listener, Progress, RunBegan, TrialBegan, TrialEnded
+from bakeoff.running.events import (
+    Event,
+    JobBegan,
+    JobEnded,
+    Listener,
+    Progress,
+    RunBegan,
+    TrialBegan,
+    TrialEnded,
+    TrialGoesOn,
+    Warned,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
 END_SHARE = 0.02
 
@@ -39,18 +51,16 @@ class Lines:
             event: what happened.
         """
         first_known = self.tracker.first_score is not None
-        current = self.tracker.current
         self.tracker.take(event)
-        self.tell(event, current)
+        self.tell(event)
         if not first_known and self.tracker.first_score is not None:
             self._tell_first_score()
 
-    def tell(self, event: Event, ended: Current | None) -> None:  # noqa: ARG002 - the live display needs it
+    def tell(self, event: Event) -> None:
         """Print what an event means.
 
         Args:
             event: what happened.
-            ended: the trial that ran before the event.
         """
         match event:
             case RunBegan():
@@ -63,21 +73,32 @@ class Lines:
                 attempt = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 self._say(f"[{event.number}/{event.total}] {title(event.trial, self.tracker.tasks)}{attempt} …")
             case Progress() if event.record.get("event") == "validation":
-                self._tell_validation()
+                self._tell_validation(event.trial)
             case Progress() if event.record.get("event") == "warning":
-                self._say(f"        warning: {event.record['text']}")
+                self._say(f"        {self._whose(event.trial)}warning: {event.record['text']}")
+            case Warned():
+                self._say(f"        {self._whose(event.trial)}warning: {event.text}")
+            case TrialGoesOn():
+                name = title(event.trial, self.tracker.tasks)
+                ended = f"ended after {duration(event.seconds)}: {event.reason}"
+                self._say(f"[{event.number}/{event.total}] {name}: {ended}; {event.remedy}")
             case TrialEnded():
                 self._tell_end(event)
 
     def _say(self, text: str) -> None:
         self.out.print(safe(text), soft_wrap=True)  # a command that is broken into lines cannot be copied
 
-    def _tell_validation(self) -> None:
-        current = self.tracker.current
+    def _whose(self, trial: str) -> str:
+        """Which of several running trials is meant; empty where there is one alone."""
+        current = self.tracker.running.get(trial)
+        return f"{title(current.trial, self.tracker.tasks)}: " if current and self.tracker.workers > 1 else ""
+
+    def _tell_validation(self, trial: str) -> None:
+        current = self.tracker.running.get(trial)
         if current is not None and current.score is not None:
             rate = f", {current.rate:.0f} examples/s" if current.rate else ""
             words = f"step {current.step}/{current.steps}{rate}, validation {current.trial.task.metric} {score(current.score)}"
-            self._say(f"        {words}")
+            self._say(f"        {self._whose(trial)}{words}")
 
     def _tell_end(self, event: TrialEnded) -> None:
         name = title(event.trial, self.tracker.tasks)
@@ -112,14 +133,14 @@ def began(event: RunBegan, plan: Plan) -> str:
     if event.complete:
         parts.append(f"{event.complete} complete already")
     if event.passed_over:
-        parts.append(f"{event.passed_over} failed before (--again-failed runs them again)")
-    parts.append(f"{len(event.todo)} to run")
+        parts.append(f"{event.passed_over} ended otherwise (`bakeoff retry` runs them again)")
+    parts.append(f"{len(event.todo)} to run" + (f", {event.workers} at a time" if event.workers > 1 else ""))
     profile = f" ({plan.profile})" if plan.profile else ""
     return f"study {plan.study}{profile}: {', '.join(parts)}; run folder {shown_path(Path(event.run))}"
 
 
 class Live(Lines):
-    """Tells the ends of trials line by line, and shows the one that runs below them.
+    """Tells the ends of trials line by line, and shows those that run below them, a bar each.
 
     Args:
         tracker: what is known of the run.
@@ -130,46 +151,55 @@ class Live(Lines):
         super().__init__(tracker, bars.console)
         self._bars = bars
         self._all = bars.add_task("starting", total=None, facts="")
-        self._one = bars.add_task("", total=None, visible=False, facts="")
+        self._job = bars.add_task("", total=None, visible=False, facts="")
+        self._each: dict[str, TaskID] = {}
 
-    def tell(self, event: Event, ended: Current | None) -> None:
+    def tell(self, event: Event) -> None:
         """Bring the display up to date.
 
         Args:
             event: what happened.
-            ended: the trial that ran before the event.
         """
         match event:
             case JobBegan():
-                self._bars.update(self._one, description=safe(event.purpose), total=None, visible=True, facts="")
+                self._bars.update(self._job, description=safe(event.purpose), total=None, visible=True, facts="")
             case JobEnded() if not event.fault:
-                self._bars.update(self._one, visible=False)
+                self._bars.update(self._job, visible=False)
             case TrialBegan():
-                name = title(event.trial, self.tracker.tasks)
-                self._bars.reset(self._one, description=safe(name), total=None, visible=True, facts="starting")
-            case TrialEnded():
-                self._bars.update(self._one, visible=False)
-                super().tell(event, ended)
+                name = safe(title(event.trial, self.tracker.tasks))
+                self._each[self.tracker.id_of(event.trial)] = self._bars.add_task(name, total=None, facts="starting")
+            case TrialGoesOn() | TrialEnded():
+                bar = self._each.pop(self.tracker.id_of(event.trial), None)
+                if bar is not None:
+                    self._bars.remove_task(bar)
+                super().tell(event)
             case Progress() if event.record.get("event") != "warning":
                 pass
             case _:
-                super().tell(event, ended)
+                super().tell(event)
         self._refresh()
 
     def _refresh(self) -> None:
-        tracker, current = self.tracker, self.tracker.current
+        tracker = self.tracker
         left = tracker.left_seconds
         facts = f"about {duration(left)} left" if left else ""
-        words = f"trial {min(tracker.done + 1, len(tracker.todo))} of {len(tracker.todo)}" if tracker.todo else "study"
-        done = tracker.done + (current.step / current.steps if current is not None and current.steps else 0.0)
+        at_work = range(tracker.done + 1, tracker.done + len(tracker.running) + 1)
+        numbers = f"{at_work[0]} to {at_work[-1]}" if len(at_work) > 1 else str(min(tracker.done + 1, len(tracker.todo)))
+        words = f"trial{'s' if len(at_work) > 1 else ''} {numbers} of {len(tracker.todo)}" if tracker.todo else "study"
+        done = tracker.done + sum(one.step / one.steps for one in tracker.running.values() if one.steps)
         self._bars.update(self._all, description=words, total=len(tracker.todo) or None, completed=done, facts=facts)
-        if current is not None and current.steps:
-            parts = [f"step {current.step}/{current.steps}"]
-            parts += [f"{current.rate:.0f} examples/s"] if current.rate else []
-            parts += [f"{current.trial.task.metric} {score(current.score)}"] if current.score is not None else []
-            # the last step is not the end: outputs are still to be computed, and the clock is to go on
-            total = current.steps * (1 + END_SHARE)
-            self._bars.update(self._one, total=total, completed=current.step, facts=", ".join(parts))
+        for trial, bar in self._each.items():
+            self._refresh_one(bar, tracker.running[trial])
+
+    def _refresh_one(self, bar: TaskID, current: Current) -> None:
+        if not current.steps:
+            return
+        parts = [f"step {current.step}/{current.steps}"]
+        parts += [f"{current.rate:.0f} examples/s"] if current.rate else []
+        parts += [f"{current.trial.task.metric} {score(current.score)}"] if current.score is not None else []
+        # the last step is not the end: outputs are still to be computed, and the clock is to go on
+        total = current.steps * (1 + END_SHARE)
+        self._bars.update(bar, total=total, completed=current.step, facts=", ".join(parts))
 
 
 @contextmanager

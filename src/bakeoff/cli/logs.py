@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +12,7 @@ from bakeoff.cli.options import AsJson
 from bakeoff.errors import RunError
 
 if TYPE_CHECKING:
-    from bakeoff.records.specs import TrialSpec
+    from bakeoff.records.paths import AttemptFolder, RunFolder
 
 NAME = "logs"
 SHORT = "Print what a trial printed."
@@ -20,7 +22,10 @@ HELP = """Print the console log of a trial's last attempt.
 Examples:
   bakeoff logs demo-bce-s42-1a2b3c4d5e         of the newest run; a part of the id will do if only one trial has it
   bakeoff logs runs/demo-default bce-s42
+  bakeoff logs bce-s42 --attempt 1
+  bakeoff logs bce-s42 --follow                 go on printing until the attempt ends
 """
+FOLLOW_SECONDS = 0.2
 
 
 def command(
@@ -29,21 +34,27 @@ def command(
     ],
     second: Annotated[str | None, typer.Argument(metavar="TRIAL", help="A trial's id, or a part of it.")] = None,
     attempt: Annotated[int | None, typer.Option("--attempt", min=1, help="Which attempt. [default: the last]")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing until the attempt has ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the console log of a trial."""
     from bakeoff import api
     from bakeoff.cli.shown import safe, write, write_json
+    from bakeoff.running.plan_run import find_trial
     from bakeoff.running.standing import read_plan
 
     run, part = (first, second) if second is not None else (None, first)
     folder = api.find_run(run)
-    trial = _find(read_plan(folder).trials, part)
+    trial = find_trial(read_plan(folder).trials, part)
     numbers = folder.trial(trial.id).attempt_numbers()
     number = attempt or (numbers[-1] if numbers else 0)
-    path = folder.trial(trial.id).attempt(number).console
+    chosen = folder.trial(trial.id).attempt(number)
+    path = chosen.console
     if not path.is_file():
         raise RunError(f"the trial has no log of attempt {number}" if number else "the trial was not begun", trial.id)
+    if follow and not as_json:
+        _follow(folder, chosen)
+        return
     lines = path.read_bytes().decode(errors="replace").split("\n")
     if as_json:
         write_json({"trial": trial.id, "attempt": number, "path": path, "lines": lines})
@@ -51,10 +62,21 @@ def command(
         write("\n".join(safe(line) for line in lines).rstrip("\n"))
 
 
-def _find(trials: list[TrialSpec], part: str) -> TrialSpec:
-    exact = [trial for trial in trials if trial.id == part]
-    found = exact or [trial for trial in trials if part in trial.id]
-    if len(found) == 1:
-        return found[0]
-    problem = "no trial has this in its id" if not found else f"{len(found)} trials have this in their id"
-    raise RunError(problem, part, f"trials: {', '.join(trial.id for trial in (found or trials)[:8])}")
+def _follow(run: RunFolder, attempt: AttemptFolder) -> None:
+    """Print a log while it grows: until `ending.json` stands, or nobody is at work who could write it."""
+    from bakeoff.cli.shown import safe
+    from bakeoff.running.lock import is_held
+
+    rest = b""
+    with attempt.console.open("rb") as stream:
+        while True:
+            is_over = attempt.ending.is_file() or not is_held(run)
+            *lines, rest = (rest + stream.read()).split(b"\n")
+            if is_over and rest:
+                lines.append(rest)
+            for line in lines:
+                sys.stdout.write(safe(line.decode(errors="replace")) + "\n")
+            sys.stdout.flush()
+            if is_over:
+                return
+            time.sleep(FOLLOW_SECONDS)

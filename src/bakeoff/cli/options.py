@@ -16,3 +16,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the same as JSON on 
 Run = Annotated[
     str | None, typer.Argument(metavar="RUN", help="A run folder, or the name of one in runs/; the newest without it.")
 ]
+Workers = Annotated[
+    int, typer.Option("--workers", "-w", min=1, max=64, metavar="N", help="Trials that run at a time; results stay the same.")
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bakeoff.cli.options import AsJson, Overrides, Profile, Study
+from bakeoff.cli.options import AsJson, Overrides, Profile, Study, Workers
 
 if TYPE_CHECKING:
     from bakeoff.analysis.model import Analysis
@@ -23,7 +23,9 @@ HELP = """Carry out a study, or go on with it: the same command again runs only 
 Examples:
   bakeoff run demo
   bakeoff run study.yaml --profile quick
+  bakeoff run study.yaml --workers 2
   bakeoff run study.yaml --only recipe=bce,seed=42 --executor inline
+  bakeoff run study.yaml --trials 3                 stop after three, where long jobs are killed; again for the next three
 
 \b
 Exit status:
@@ -56,6 +58,7 @@ def command(
     trials: Annotated[
         int | None, typer.Option("--trials", min=0, metavar="N", help="Begin at most N trials, leave the rest for later.")
     ] = None,
+    workers: Workers = 1,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Begin whatever `bakeoff check` would say; the study itself is still checked.")
     ] = False,
@@ -67,12 +70,12 @@ def command(
 
     if not no_check:
         _see_that_ready(study, profile, overrides or (), run_dir)
-    options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials)
+    options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials, workers)
     planned = api.plan(study, profile, overrides or ())
     with display(planned.plan) as listener:
         summary = api.run(planned, overrides=overrides or (), options=options, listener=listener)
     words = api.run_command(planned, overrides or (), summary.run)
-    _conclude(summary, shlex.join(words), as_json)
+    conclude(summary, shlex.join(words), as_json)
     raise typer.Exit(summary.exit_code)
 
 
@@ -96,7 +99,14 @@ def _see_that_ready(study: str, profile: str | None, overrides: Sequence[str], r
         raise typer.Exit(readiness.exit_code)
 
 
-def _conclude(summary: RunSummary, goes_on: str, as_json: bool) -> None:
+def conclude(summary: RunSummary, goes_on: str, as_json: bool) -> None:
+    """Print what a run came to: ranking, report, and how to go on with what is left.
+
+    Args:
+        summary: how it stands.
+        goes_on: the command that goes on with it.
+        as_json: whether to print JSON.
+    """
     from bakeoff import api
     from bakeoff.cli.shown import say, shown_path, write, write_json
 

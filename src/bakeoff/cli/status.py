@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 NAME = "status"
 SHORT = "How every trial of a run stands."
-HELP = """How every trial of a run stands: state, progress, validation score, time left.
+HELP = """How every trial of a run stands: state, progress, validation score, time left; and, of those that run, what they
+use of the machine.
 
 \b
 Examples:
@@ -35,6 +36,8 @@ COLUMNS = {
     "score": ">validation",
     "took": ">time",
     "left": ">left",
+    "cpu": ">CPU",
+    "memory": ">memory",
     "reason": "reason",
 }
 WATCH_SECONDS = 1.0
@@ -102,7 +105,7 @@ def view(standing: Standing) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    from bakeoff.cli.shown import duration, make_table, safe, score, shown_path
+    from bakeoff.cli.shown import duration, make_table, safe, score, shown_path, size
 
     counts = Counter(row.state.value for row in standing.rows)
     words = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -116,8 +119,37 @@ def view(standing: Standing) -> Group:
             "score": score(row.score) if row.score is not None else "",
             "took": duration(row.seconds) if row.seconds is not None else "",
             "left": duration(row.left_seconds) if row.left_seconds is not None else "",
+            "cpu": f"{row.monitor['cpu_percent']:.0f} %" if "cpu_percent" in row.monitor else "",
+            "memory": size(row.monitor["rss_bytes"]) if "rss_bytes" in row.monitor else "",
         }
         for row in standing.rows
     ]
-    heading = f"{shown_path(standing.run)}: {len(rows)} trials: {words}{left}\n{owner}"
-    return Group(Text(safe(heading)), make_table(COLUMNS, rows))
+    heading = [f"{shown_path(standing.run)}: {len(rows)} trials: {words}{left}", owner, *machine_lines(standing)]
+    heading += [f"warning: {text}" for text in standing.warnings] if standing.owner else []
+    watched = any(row.monitor for row in standing.rows)
+    columns = {key: name for key, name in COLUMNS.items() if watched or key not in ("cpu", "memory")}
+    return Group(Text(safe("\n".join(heading))), make_table(columns, rows))
+
+
+def machine_lines(standing: Standing) -> list[str]:
+    """What the machine has left, by the newest sample of a trial that runs.
+
+    Args:
+        standing: the standing.
+
+    Returns:
+        A line; none without a sample.
+    """
+    from bakeoff.cli.shown import size
+
+    samples = [row.monitor for row in standing.rows if row.monitor]
+    if not samples:
+        return []
+    last = samples[-1]
+    parts = [f"{size(last['ram_free_bytes'])} of memory free"] if "ram_free_bytes" in last else []
+    parts += [f"{size(last['disk_free_bytes'])} of disk free"] if "disk_free_bytes" in last else []
+    if last.get("gpus"):
+        used, total = size(last["gpu_used_bytes"]), size(last["gpu_total_bytes"])
+        heat = f"{last['gpu_celsius']} °C"
+        parts.append(f"{last['gpus']} GPUs: {used} of {total} used, {last['gpu_percent']} %, hottest {heat}")
+    return [f"machine: {', '.join(parts)}"]

@@ -9,7 +9,7 @@ from typing import Any
 from bakeoff.records.results import State
 from bakeoff.records.specs import Plan, TrialSpec
 from bakeoff.running.estimate import Estimate, left_of_trial
-from bakeoff.running.events import Event, Progress, RunBegan, TrialBegan, TrialEnded
+from bakeoff.running.events import Event, Progress, RunBegan, TrialBegan, TrialEnded, TrialGoesOn
 
 
 def title(trial: TrialSpec, tasks: int) -> str:
@@ -83,7 +83,8 @@ class Tracker:
         todo: trials of this run.
         done: trials of this run that ended.
         first_score: the first validation score that came, as (trial, score, seconds since the start); None before.
-        current: the trial that runs; None between trials.
+        running: the trials that run, by id, in the order in which they began.
+        workers: trials that run at a time.
         began: start of the run on the monotonic clock.
         estimate: what is known of durations.
         ended: ids of the trials that ended.
@@ -93,10 +94,12 @@ class Tracker:
     todo: list[TrialSpec] = field(default_factory=list)
     done: int = 0
     first_score: tuple[TrialSpec, float, float] | None = None
-    current: Current | None = None
+    running: dict[str, Current] = field(default_factory=dict)
+    workers: int = 1
     began: float = field(default_factory=time.monotonic)
     estimate: Estimate = field(default_factory=Estimate)
     ended: set[str] = field(default_factory=set)
+    _ids: dict[int, str] = field(default_factory=dict)
 
     @property
     def tasks(self) -> int:
@@ -112,19 +115,38 @@ class Tracker:
         match event:
             case RunBegan():
                 self.todo = event.todo
+                self.workers = event.workers
+                self._ids = {id(trial): trial.id for trial in event.todo}
             case TrialBegan():
-                self.current = Current(event.trial, event.number, time.monotonic())
-            case Progress() if self.current is not None:
-                self.current.take(event.record)
-                if self.first_score is None and self.current.score is not None:
-                    self.first_score = (self.current.trial, self.current.score, time.monotonic() - self.began)
+                self.running[self.id_of(event.trial)] = Current(event.trial, event.number, time.monotonic())
+            case Progress() if event.trial in self.running:
+                current = self.running[event.trial]
+                current.take(event.record)
+                if self.first_score is None and current.score is not None:
+                    self.first_score = (current.trial, current.score, time.monotonic() - self.began)
+            case TrialGoesOn():
+                self.running.pop(self.id_of(event.trial), None)
             case TrialEnded():
                 self._end(event)
 
+    def id_of(self, trial: TrialSpec) -> str:
+        """A trial's id, reckoned once: it is a hash of all that defines the trial.
+
+        Args:
+            trial: the trial.
+
+        Returns:
+            Its id.
+        """
+        if id(trial) not in self._ids:
+            self._ids[id(trial)] = trial.id
+        return self._ids[id(trial)]
+
     def _end(self, event: TrialEnded) -> None:
-        self.current = None
+        trial_id = self.id_of(event.trial)
+        self.running.pop(trial_id, None)
         self.done += 1
-        self.ended.add(event.trial.id)
+        self.ended.add(trial_id)
         if event.state is State.COMPLETE:
             self.estimate.learn(event.trial, event.seconds)
         if self.first_score is None and event.score is not None:
@@ -133,13 +155,19 @@ class Tracker:
     @property
     def left_seconds(self) -> float | None:
         """What is left of this run, in seconds; None while unknown."""
-        running = self.current.trial.id if self.current else ""
-        rest = [trial for trial in self.todo if trial.id not in self.ended and trial.id != running]
-        if self.current is None:
-            return self.estimate.left(rest, 0.0)
-        current, elapsed = self.current.left_seconds, time.monotonic() - self.current.began
-        if current is None:
-            expected = self.estimate.of(self.current.trial)
-            return None if expected is None else self.estimate.left(rest, max(0.0, expected - elapsed))
-        # before any trial has ended, the others are taken to be like this one
-        return self.estimate.left(rest, current, guess=elapsed + current)
+        known = {*self.ended, *self.running}
+        rest = [trial for trial in self.todo if self.id_of(trial) not in known]
+        lefts, guess = [], None
+        for current in self.running.values():
+            elapsed, left = time.monotonic() - current.began, current.left_seconds
+            if left is None:
+                expected = self.estimate.of(current.trial)
+                left = None if expected is None else max(0.0, expected - elapsed)
+            elif guess is None:
+                # before any trial has ended, the others are taken to be like this one
+                guess = elapsed + left
+            if left is None:
+                return None
+            lefts.append(left)
+        total = self.estimate.left(rest, sum(lefts), guess=guess)
+        return None if total is None else max([total / self.workers, *lefts])

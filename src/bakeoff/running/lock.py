@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 from bakeoff.errors import FormatError, LockedError, RunError
 from bakeoff.records.files import read_document, write_document
 from bakeoff.records.paths import RunFolder
@@ -17,6 +19,7 @@ from bakeoff.records.specs import Spec
 
 OWNER_VERSION = 1
 PATIENCE_SECONDS = 1.0  # a look by `status` holds the lock for an instant, and must not turn a runner away
+SAME_PROCESS_SECONDS = 2.0  # a process's start is reckoned from the time of boot, which a set clock moves a little
 
 
 class Owner(Spec):
@@ -27,12 +30,14 @@ class Owner(Spec):
         pid: process id there.
         boot: id of that machine's boot; empty where the system gives none.
         started: when the runner began, ISO 8601 in UTC.
+        process: when its process began, in seconds since 1970: another process with its number has another time.
     """
 
     host: str
     pid: int
     boot: str
     started: str
+    process: float = 0.0
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.started}"
@@ -50,7 +55,29 @@ def this_owner() -> Owner:
         pid=os.getpid(),
         boot=boot.read_text().strip() if boot.exists() else "",
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        process=psutil.Process().create_time(),
     )
+
+
+def describe(owner: Owner) -> str:
+    """A holder in words, and whether it is stopped.
+
+    Args:
+        owner: its record.
+
+    Returns:
+        Such as "process 7 on here, since … (it is stopped: `kill -CONT 7` lets it go on)".
+    """
+    here = this_owner()
+    if (owner.host, owner.boot) != (here.host, here.boot):
+        return str(owner)
+    try:
+        process = psutil.Process(owner.pid)
+        same = not owner.process or abs(process.create_time() - owner.process) < SAME_PROCESS_SECONDS
+        stopped = same and process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return str(owner)
+    return f"{owner} (it is stopped: `kill -CONT {owner.pid}` lets it go on)" if stopped else str(owner)
 
 
 def read_owner(run: RunFolder) -> Owner | None:
@@ -95,15 +122,21 @@ def is_held(run: RunFolder) -> bool:
         os.close(descriptor)
 
 
+def _cannot_write(run: RunFolder, error: OSError) -> RunError:
+    return RunError(f"the run folder cannot be written: {error.strerror}", str(run.root), "choose another with --run-dir")
+
+
 class RunLock:
     """The lock of a run folder, as a context manager.
 
     Args:
         run: the run folder; it is made if missing.
+        patience_seconds: how long to wait for another holder.
     """
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.run = run
+        self._patience_seconds = patience_seconds
         self._descriptor = -1
 
     def __enter__(self) -> RunLock:
@@ -111,25 +144,24 @@ class RunLock:
             self.run.root.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.run.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise RunError(
-                f"the run folder cannot be written: {error.strerror}",
-                str(self.run.root),
-                "choose another with --run-dir",
-            ) from error
+            raise _cannot_write(self.run, error) from error
         try:
             self._acquire()
             write_document(self.run.owner, "owner", OWNER_VERSION, this_owner().model_dump())
-        except BaseException:
+        except BaseException as error:
             os.close(self._descriptor)
+            if isinstance(error, OSError):
+                raise _cannot_write(self.run, error) from error
             raise
         return self
 
     def _acquire(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         while not _try(self._descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
+                owner = read_owner(self.run)
                 raise LockedError(
-                    f"another runner holds this run: {read_owner(self.run) or 'its record cannot be read'}",
+                    f"another runner holds this run: {describe(owner) if owner else 'its record cannot be read'}",
                     str(self.run.root),
                     "wait for it (`bakeoff status --watch`), stop it, or start a run of its own with --new",
                 )

@@ -12,13 +12,13 @@ from bakeoff.records.files import write_document
 from bakeoff.records.results import Result, State, TrialState
 from bakeoff.records.specs import TRIAL_VERSION
 from bakeoff.running.attempts import Attempt, Conclusion, conclude, new_attempt, start
+from bakeoff.running.cancelling import mark_cancelled
 from bakeoff.running.deciding import in_words
 from bakeoff.running.disk import DiskGuard, free_bytes
 from bakeoff.running.events import TrialBegan, TrialEnded, TrialGoesOn
 from bakeoff.running.executors import Handle
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.keeping import Keeper, drop_checkpoints
-from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.requests import ALL, cancels, forget_cancels
 from bakeoff.running.stage import Stage
 from bakeoff.running.trials import Turn
@@ -117,7 +117,7 @@ class Loop:
     def _cancel(self, turn: Turn) -> None:
         self.queue = deque(other for other in self.queue if other.id != turn.id)
         self.waiting = [other for other in self.waiting if other.id != turn.id]
-        state = cancelled_state(self.stage.order, turn)
+        state = mark_cancelled(self.stage.order.run, turn.id)
         self.stage.listener(TrialEnded(turn.trial, turn.number, turn.total, state.state, state.reason, None, 0.0, state.again))
 
     def _fill(self) -> None:
@@ -216,25 +216,3 @@ class Loop:
                 TrialState(state=State.PREEMPTED, attempt=attempt.number, reason="the runner stopped").write(
                     self.stage.order.run.trial(attempt.turn.id).state
                 )
-
-
-def cancelled_state(order: RunOrder, turn: Turn) -> TrialState:
-    """Mark a trial that does not run as cancelled; it stays so until a user has it run again.
-
-    Args:
-        order: the run.
-        turn: the trial.
-
-    Returns:
-        Its record.
-    """
-    folder = order.run.trial(turn.id)
-    state = TrialState(
-        state=State.CANCELLED,
-        reason="it was cancelled before it began" if not folder.attempt_numbers() else "it was cancelled",
-        remedy="`bakeoff retry` runs it again",
-        attempt=next(reversed(folder.attempt_numbers()), 0),
-        again=order.again(turn.trial),
-    )
-    state.write(folder.state)
-    return state

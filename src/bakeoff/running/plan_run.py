@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bakeoff.errors import FormatError, RunError
 from bakeoff.records.paths import Home, RunFolder
@@ -47,7 +49,7 @@ class RunOrder:
         only: conditions on the trials that are begun, such as `recipe=bce,seed=42`.
         at_most: trials begun at most; None means all.
         again_failed: whether trials that failed before are begun again.
-        command: the command that carries out this study, without what chooses trials.
+        stub: for trying runners: what jobs do in place of training, by recipe name, or by an empty name for all others.
         worker: how the worker is started.
     """
 
@@ -64,19 +66,21 @@ class RunOrder:
     only: tuple[str, ...] = ()
     at_most: int | None = None
     again_failed: bool = False
-    command: tuple[str, ...] = ("bakeoff", "run")
+    stub: Mapping[str, Mapping[str, Any]] | None = None
     worker: tuple[str, ...] = WORKER_COMMAND
 
-    def again(self, trial: TrialSpec) -> str:
-        """The command that runs just one trial again.
 
-        Args:
-            trial: which.
+def again(run: RunFolder, trial_id: str) -> str:
+    """The command that runs just one trial again.
 
-        Returns:
-            A line for a shell.
-        """
-        return shlex.join([*self.command, "--only", f"id={trial.id}", "--again-failed"])
+    Args:
+        run: the run folder.
+        trial_id: which.
+
+    Returns:
+        A line for a shell.
+    """
+    return shlex.join(["bakeoff", "retry", str(run.root), trial_id])
 
 
 @dataclass
@@ -110,6 +114,27 @@ def read_state(run: RunFolder, trial: TrialSpec) -> TrialState:
         return TrialState.read(run.trial(trial.id).state)
     except (FormatError, ValueError, KeyError, TypeError):
         return TrialState(state=State.PENDING)
+
+
+def find_trial(trials: list[TrialSpec], part: str) -> TrialSpec:
+    """The trial that a part of its id means.
+
+    Args:
+        trials: where to look.
+        part: an id, or a part of it.
+
+    Returns:
+        The trial.
+
+    Raises:
+        RunError: if none has it in its id, or several have and none is it.
+    """
+    exact = [trial for trial in trials if trial.id == part]
+    found = exact or [trial for trial in trials if part in trial.id]
+    if len(found) == 1:
+        return found[0]
+    problem = "no trial has this in its id" if not found else f"{len(found)} trials have this in their id"
+    raise RunError(problem, part, f"trials: {', '.join(trial.id for trial in (found or trials)[:8])}")
 
 
 def select(order: RunOrder) -> Selection:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bakeoff.errors import FormatError, RunError
 from bakeoff.records.paths import RunFolder, TrialFolder
@@ -16,6 +19,8 @@ from bakeoff.running.plan_run import read_state
 from bakeoff.running.watching import LogFollower
 
 FINAL = "final"
+WARNINGS_SHOWN = 5
+RECORD_BYTES = 2_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Row:
         seconds: how long the last attempt took, or has taken; None if unknown.
         left_seconds: what is left of it; None if unknown or ended.
         again: the command that runs just this trial again; empty while there is nothing to run again.
+        monitor: the last sample of what a trial that runs uses of the machine, by the keys of `monitor.jsonl`.
     """
 
     id: str
@@ -53,6 +59,7 @@ class Row:
     seconds: float | None
     left_seconds: float | None
     again: str
+    monitor: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ class Standing:
         owner: the runner at work; None if none is.
         rows: a row a trial, in the plan's order.
         left_seconds: what is left of the whole; None if unknown.
+        warnings: what the runner warned of, the last few.
     """
 
     run: Path
@@ -74,6 +82,7 @@ class Standing:
     owner: Owner | None
     rows: list[Row] = field(default_factory=list)
     left_seconds: float | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 def read_plan(run: RunFolder, phase: str = FINAL) -> Plan:
@@ -106,16 +115,39 @@ def read_standing(run: RunFolder) -> Standing:
     plan, held = read_plan(run), is_held(run)
     estimate = Estimate()
     rows = [_row(run, trial, held, estimate) for trial in plan.trials]
-    open_rows = [row for row in rows if row.state is State.RUNNING]
+    lefts = [row.left_seconds for row in rows if row.state is State.RUNNING]
     pending = [trial for trial, row in zip(plan.trials, rows, strict=True) if row.state in (State.PENDING, State.PREEMPTED)]
+    known = [left for left in lefts if left is not None]
+    total = estimate.left(pending, None if len(known) < len(lefts) else sum(known))
     return Standing(
         run=run.root,
         study=plan.study,
         profile=plan.profile,
         owner=read_owner(run) if held else None,
         rows=rows,
-        left_seconds=estimate.left(pending, open_rows[0].left_seconds if open_rows else 0.0),
+        left_seconds=None if total is None else max([total / max(1, len(lefts)), *known]),
+        warnings=[str(record.get("text", "")) for record in _last_records(run.warnings, WARNINGS_SHOWN)],
     )
+
+
+def _last_records(path: Path, count: int) -> list[dict[str, Any]]:
+    """The last records of a log, from its last bytes alone: it may be long, and it is read every second."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - count * RECORD_BYTES))
+            lines = stream.read().split(b"\n")
+    except OSError:
+        return []
+    records = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:  # the first may be cut, the last unfinished
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records[-count:]
 
 
 def _row(run: RunFolder, trial: TrialSpec, held: bool, estimate: Estimate) -> Row:
@@ -144,7 +176,12 @@ def _row(run: RunFolder, trial: TrialSpec, held: bool, estimate: Estimate) -> Ro
         seconds=seconds,
         left_seconds=left_of_trial(step, steps, at or 0.0) if state is State.RUNNING else None,
         again=record.again,
+        monitor=_sample(folder, record.attempt) if state is State.RUNNING else {},
     )
+
+
+def _sample(folder: TrialFolder, attempt: int) -> dict[str, Any]:
+    return next(iter(_last_records(folder.attempt(attempt).monitor, 1)), {})
 
 
 def _score(folder: TrialFolder, trial: TrialSpec) -> float | None:

@@ -13,7 +13,7 @@ from bakeoff.records.specs import JobSpec, TrialSpec
 from bakeoff.running.console import last_lines
 from bakeoff.running.ending import read_outcome
 from bakeoff.running.history import History, Settings
-from bakeoff.running.plan_run import RunOrder
+from bakeoff.running.plan_run import RunOrder, again
 from bakeoff.running.preparing import places
 from bakeoff.running.watching import Ending
 
@@ -72,7 +72,7 @@ def train_job(order: RunOrder, trial: TrialSpec, settings: Settings | None = Non
     """
     where, limits, forced = places(order, trial), order.limits, settings or Settings()
     return JobSpec(
-        kind="train",
+        kind="train" if order.stub is None else "stub",
         id=trial.id,
         families=[trial.recipe.model.family] if trial.recipe.model else [],
         trial=trial,
@@ -88,7 +88,14 @@ def train_job(order: RunOrder, trial: TrialSpec, settings: Settings | None = Non
         evaluation_tokens=forced.evaluation_tokens,
         collective_seconds=limits.collective,
         deviations=forced.deviations,
+        stub=_stub(order, trial),
     )
+
+
+def _stub(order: RunOrder, trial: TrialSpec) -> dict[str, Any]:
+    if order.stub is None:
+        return {}
+    return dict(order.stub.get(trial.recipe.name, order.stub.get("", {})))
 
 
 def write_circumstances(order: RunOrder, turn: Turn, attempt: AttemptFolder, lived: Lived) -> None:
@@ -144,5 +151,5 @@ def ended_state(order: RunOrder, turn: Turn, outcome: Outcome, number: int) -> T
         attempt=number,
         last_lines=last_lines(attempt.console),
         log=str(attempt.console.relative_to(order.run.root)),
-        again=order.again(turn.trial),
+        again=again(order.run, turn.id),
     )
