@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bakeoff.analysis.model import Calibration, RecipeCalibration
 from bakeoff.analysis.summarising import summarise
 from bakeoff.metrics.calibration import mean_entropy, reliability
 from bakeoff.metrics.counts import ratio
-from bakeoff.metrics.multilabel import sigmoid
-from bakeoff.records.results import Outputs
 
 
-def calibrate(outputs: Outputs, temperature: float) -> Calibration:
+def calibrate(gold: NDArray[np.uint8], probabilities: NDArray[np.float64], scaled: NDArray[np.float64] | None) -> Calibration:
     """Compare a trial's probabilities with what is true.
 
     Args:
-        outputs: finite outputs on one split.
-        temperature: fitted on validation; nan if there is none.
+        gold: whether the example bears the label, [N, L].
+        probabilities: finite ones, [N, L].
+        scaled: the same after the temperature; None if there is none.
 
     Returns:
         The comparison, before and after the temperature.
     """
-    probabilities = sigmoid(outputs.outputs)
-    found = reliability(outputs.gold, probabilities)
-    logits = outputs.outputs.astype(np.float64)
-    scaled = reliability(outputs.gold, sigmoid(logits / temperature)).error if np.isfinite(temperature) else np.nan
+    found = reliability(gold, probabilities)
     return Calibration(
         counts=found.counts.tolist(),
         said=found.said.tolist(),
         true=found.true.tolist(),
         error=found.error,
-        scaled_error=float(scaled),
+        scaled_error=np.nan if scaled is None else reliability(gold, scaled).error,
         mean_probability=float(probabilities.mean()),
-        prevalence=float(outputs.gold.mean()),
+        prevalence=float(gold.mean()),
         entropy=mean_entropy(probabilities),
     )
 

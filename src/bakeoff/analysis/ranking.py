@@ -174,9 +174,9 @@ def _rules(seeds: list[dict[str, float]]) -> dict[str, Summary]:
 
 def _calibration(field: Field, trials: list[TrialAnalysis]) -> RecipeCalibration | None:
     found = [
-        (scores.calibration, trial.tuning.temperature)
+        (scores.calibration, trial.tuning.temperature if trial.tuning is not None else math.nan)
         for trial in trials
-        if (scores := field.scores(trial)) is not None and scores.calibration is not None and trial.tuning is not None
+        if (scores := field.scores(trial)) is not None and scores.calibration is not None
     ]
     return pool([calibration for calibration, _ in found], [temperature for _, temperature in found])
 

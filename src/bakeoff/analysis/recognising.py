@@ -19,6 +19,7 @@ from bakeoff.metrics.recognition import (
     NEARLY_CONSTANT,
     OFF_SHIFT,
     best_constant,
+    best_label,
     logit_shift,
 )
 from bakeoff.records.results import Outputs
@@ -47,7 +48,8 @@ def no_skill_scores(measure: Yardstick, golds: Mapping[str, NDArray[Any]]) -> di
         function, answer = measure.ranked[measure.metric], validation.mean(axis=0)
     else:
         function = measure.metrics[measure.metric]
-        answer = best_constant(validation, function, measure.higher_is_better)
+        find = best_label if measure.exclusive else best_constant
+        answer = find(validation, function, measure.higher_is_better)
     return {split: float(function(gold, np.broadcast_to(answer, gold.shape))) for split, gold in golds.items()}
 
 
@@ -64,7 +66,7 @@ def recognise(measure: Yardstick, outputs: Outputs, scores: SplitScores, fitted:
     Returns:
         Findings; none for a trial that is as it should be.
     """
-    if not scores.finite or math.isnan(fitted.tuned.threshold):
+    if not scores.finite or any(np.isnan(threshold).any() for threshold in fitted.rules.values()):
         return [_not_finite(scores, outputs)]
     score = scores.scores[measure.rule][measure.metric]
     better = score - no_skill if measure.higher_is_better else no_skill - score

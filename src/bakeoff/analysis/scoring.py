@@ -26,12 +26,16 @@ from bakeoff.metrics.multilabel import (
 from bakeoff.metrics.ranking import RANKED, label_average_precision
 from bakeoff.metrics.scores import SCORES, labels_per_example
 from bakeoff.metrics.shrinkage import Tuned, tune
+from bakeoff.metrics.single import choose, softmax
 from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide
 from bakeoff.records.results import Outputs
 
 TUNED = "tuned"
 PER_LABEL = "per-label"
 NO_THRESHOLD = "none"
+HIGHEST = "highest"
+"""The rule of labels that exclude one another: the label with the highest output."""
+SINGLE_LABEL = "single-label"
 TUNED_FOR = "f1_macro"
 """What thresholds are tuned for where the task's metric needs none."""
 
@@ -45,11 +49,12 @@ class Yardstick:
 
     Attributes:
         metric: the bare name of the task's metric.
-        rule: the rule of the task's metric: `tuned`, a fixed threshold as text, or `none`.
+        rule: the rule of the task's metric: `tuned`, a fixed threshold as text, `none`, or `highest`.
         higher_is_better: its direction.
         metrics: function by name of every metric that is scored on decisions.
         ranked: function by name of every metric that is scored on probabilities.
         fixed: the fixed thresholds, by rule.
+        exclusive: whether labels exclude one another: then the highest output decides, and nothing is tuned.
     """
 
     metric: str
@@ -58,6 +63,30 @@ class Yardstick:
     metrics: dict[str, Metric]
     ranked: dict[str, Metric]
     fixed: dict[str, float]
+    exclusive: bool = False
+
+    def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:
+        """Probability of each label.
+
+        Args:
+            logits: [N, L].
+
+        Returns:
+            [N, L].
+        """
+        return softmax(logits) if self.exclusive else sigmoid(logits)
+
+    def decide(self, probabilities: NDArray[np.float64], threshold: float | NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which labels each example is given.
+
+        Args:
+            probabilities: [N, L].
+            threshold: for all labels or one a label; without meaning where labels exclude one another.
+
+        Returns:
+            [N, L].
+        """
+        return choose(probabilities) if self.exclusive else decide(probabilities, threshold)
 
     @property
     def tuned_for(self) -> str:
@@ -97,6 +126,8 @@ def yardstick(kind: str, metric: str) -> Yardstick:
     cards = [registry.metric(name) for name in dict.fromkeys([*registry.task(kind).metrics, bare])]
     known = {**SCORES, **RANKED}
     functions = {card.name: known[card.name] if card.name in known else card.load() for card in cards}
+    if kind == SINGLE_LABEL:
+        return Yardstick(bare, HIGHEST, registry.metric(bare).higher_is_better, functions, {}, {}, exclusive=True)
     ranked = {card.name: functions[card.name] for card in cards if not card.thresholded}
     fixed = {str(threshold): threshold for threshold in FIXED_THRESHOLDS}
     if asked is not None:
@@ -117,13 +148,13 @@ class Fit:
     """What was fitted on a trial's validation outputs.
 
     Attributes:
-        tuned: its thresholds.
+        tuned: its thresholds; None where labels exclude one another.
         temperature: what its logits are divided by; nan if an output is not finite.
         rules: thresholds by rule: the fixed ones, `tuned` and `per-label`; the tuned ones are nan if an output is not
-            finite.
+            finite. `highest` alone where labels exclude one another.
     """
 
-    tuned: Tuned
+    tuned: Tuned | None
     temperature: float
     rules: Rules
 
@@ -138,6 +169,9 @@ def fit(measure: Yardstick, validation: Outputs) -> Fit:
     Returns:
         Thresholds and temperature.
     """
+    if measure.exclusive:
+        finite = outputs_are_finite(validation.outputs)
+        return Fit(None, math.nan, {HIGHEST: 0.0 if finite else math.nan})
     name = measure.tuned_for
     function = measure.metrics[name]
     higher = measure.higher_is_better or name != measure.metric
@@ -164,8 +198,8 @@ def score_split(measure: Yardstick, outputs: Outputs, fitted: Fit) -> SplitScore
     gold = outputs.gold.astype(bool)
     finite = outputs_are_finite(outputs.outputs)
     usable = {rule: value for rule, value in fitted.rules.items() if finite and not np.isnan(value).any()}
-    probabilities = sigmoid(outputs.outputs)
-    decided = {rule: decide(probabilities, threshold) for rule, threshold in usable.items()}
+    probabilities = measure.probabilities(outputs.outputs)
+    decided = {rule: measure.decide(probabilities, threshold) for rule, threshold in usable.items()}
     scores = {
         rule: score_decisions(gold, decided[rule], measure.metrics)
         if rule in decided
@@ -187,8 +221,15 @@ def score_split(measure: Yardstick, outputs: Outputs, fitted: Fit) -> SplitScore
         },
         scores=scores,
         labels=_labels(gold, probabilities, decided.get(measure.decided_rule), decided.get(PER_LABEL)),
-        calibration=calibrate(outputs, fitted.temperature) if finite and len(gold) else None,
+        calibration=calibrate(outputs.gold, probabilities, _scaled(measure, outputs, fitted)) if finite and len(gold) else None,
     )
+
+
+def _scaled(measure: Yardstick, outputs: Outputs, fitted: Fit) -> NDArray[np.float64] | None:
+    """Probabilities after the temperature; None without one."""
+    if math.isnan(fitted.temperature):
+        return None
+    return measure.probabilities(outputs.outputs.astype(np.float64) / fitted.temperature)
 
 
 def _labels(
@@ -208,7 +249,7 @@ def _labels(
     )
 
 
-def describe_fit(measure: Yardstick, fitted: Fit, validation: SplitScores, opened: SplitScores | None) -> Tuning:
+def describe_fit(measure: Yardstick, fitted: Fit, validation: SplitScores, opened: SplitScores | None) -> Tuning | None:
     """What was fitted, and by how much scores on validation flatter.
 
     Args:
@@ -218,9 +259,11 @@ def describe_fit(measure: Yardstick, fitted: Fit, validation: SplitScores, opene
         opened: scores on the split that nothing was fitted on; None while it stays closed.
 
     Returns:
-        The facts.
+        The facts; None where nothing is tuned.
     """
     tuned, name = fitted.tuned, measure.tuned_for
+    if tuned is None:
+        return None
     gap = {}
     if opened is not None:
         gap = {rule: measure.gain(validation.scores[rule][name], opened.scores[rule][name]) for rule in (TUNED, PER_LABEL)}

@@ -25,13 +25,13 @@ class Scored:
     Attributes:
         validation: its scores on validation.
         test: its scores on test; None while test stays closed.
-        tuning: what was fitted on its validation outputs.
+        tuning: what was tuned on its validation outputs; None if nothing was.
         findings: what was recognised in its outputs.
     """
 
     validation: SplitScores
     test: SplitScores | None
-    tuning: Tuning
+    tuning: Tuning | None
     findings: list[Finding]
 
 

@@ -44,6 +44,24 @@ def best_constant(gold: NDArray[Any], score: Callable[[Any, Any], float], higher
     return np.asarray(answers[int(np.argmax(values if higher else -values))])
 
 
+def best_label(gold: NDArray[Any], score: Callable[[Any, Any], float], higher: bool) -> NDArray[np.bool_]:
+    """The best answer that does not look at the example, where each has one label.
+
+    Args:
+        gold: what is true of the examples that the answer is chosen on, [N, L].
+        score: the metric, (gold, predicted) -> score.
+        higher: whether more is better.
+
+    Returns:
+        The answer, [L] with one true entry; of equally good ones the more frequent label.
+    """
+    true = np.asarray(gold).astype(bool)
+    frequent = np.argsort(-np.count_nonzero(true, axis=0), kind="stable")
+    answers = np.eye(true.shape[1], dtype=bool)[frequent]
+    values = np.array([score(true, np.broadcast_to(answer, true.shape)) for answer in answers])
+    return np.asarray(answers[int(np.argmax(values if higher else -values))])
+
+
 def logit_shift(gold: NDArray[Any], logits: NDArray[Any]) -> float:
     """What would have to be added to logits for probabilities to be right on average.
 
