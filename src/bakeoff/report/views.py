@@ -12,6 +12,8 @@ from bakeoff.report.task_figures import fixed_rules, split_scores
 SHOWN_RULES = ("0.2", "0.3", "0.5", "tuned", "per-label")
 TUNED_RULES = ("tuned", "per-label")
 NO_THRESHOLD = "none"
+HIGHEST = "highest"
+"""The rule of labels that exclude one another: there are no thresholds to show."""
 IN_FULL = tuple(f"{part}_{average}" for part in ("f1", "precision", "recall") for average in ("macro", "micro", "weighted"))
 LABELS_THAT_DIFFER = 8
 
@@ -28,6 +30,7 @@ def task_view(analysis: Analysis, task: TaskAnalysis, trials: list[TrialAnalysis
         Tables and sentences by name.
     """
     metric = task.bare_metric if task.rule != NO_THRESHOLD else "f1_macro"
+    thresholds = task.rule != HIGHEST
     rules = sorted(
         {*SHOWN_RULES, task.rule} - {NO_THRESHOLD}, key=lambda rule: (rule in TUNED_RULES, rule == "per-label", rule)
     )
@@ -39,10 +42,12 @@ def task_view(analysis: Analysis, task: TaskAnalysis, trials: list[TrialAnalysis
         "metric": words.metric(task),
         "threshold_metric": metric,
         "decided": decided,
+        "decided_words": words.decided_at(decided),
+        "thresholds": thresholds,
         "rules": rules,
         "tables": [rule_table(task, split, metric, rules) for split in splits],
         "metrics": [metric_table(task, split, decided) for split in splits],
-        "in_full": in_full(task),
+        "in_full": in_full(task) if thresholds else [],
         "tuning": tuning_table(task, trials),
         "folds": max((trial.tuning.folds for trial in trials if trial.tuning is not None), default=0),
         "bins": max((len(entry.calibration.counts) for entry in task.standings if entry.calibration), default=0),
@@ -172,7 +177,7 @@ def label_tables(task: TaskAnalysis) -> list[dict[str, Any]]:
                 "precision": found.precision[place],
                 "recall": found.recall[place],
                 "average_precision": found.average_precision[place],
-                "threshold": standing.label_thresholds[place],
+                "threshold": standing.label_thresholds[place] if standing.label_thresholds else None,
                 "own_f1": found.own_f1[place],
             }
             for place in order

@@ -8,7 +8,7 @@ from bakeoff.analysis.model import Analysis, Standing, Summary, TaskAnalysis
 
 NOTHING = "–"
 NO_SIGNIFICANCE = "No significance is claimed by this version."
-RULE_WORDS = {"tuned": "tuned", "per-label": "one a label"}
+RULE_WORDS = {"tuned": "tuned", "per-label": "one a label", "highest": "highest output"}
 
 
 def score(value: float | None) -> str:
@@ -163,8 +163,24 @@ def metric(task: TaskAnalysis) -> str:
     """
     if task.rule == "none":
         return f"{task.bare_metric}, which needs no threshold"
+    if task.rule == "highest":
+        return task.bare_metric
     at = "the threshold tuned on validation" if task.rule == "tuned" else f"the fixed threshold {task.rule}"
     return f"{task.bare_metric} at {at}"
+
+
+def decided_at(rule: str) -> str:
+    """How decisions are made.
+
+    Args:
+        rule: the threshold rule.
+
+    Returns:
+        The words.
+    """
+    if rule == "highest":
+        return "the highest output"
+    return "the tuned threshold" if rule == "tuned" else f"threshold {rule}"
 
 
 def seeds(count: int) -> str:
