@@ -160,11 +160,17 @@ def check_fit(model: Classifier, work: Work) -> None:
         )
 
 
-def run(work: Work) -> None:
-    """Train, choose the best checkpoint on validation, and hand in outputs on validation and test.
+def assemble(work: Work) -> tuple[Trainer, str]:
+    """All that a trial trains with, before its first step.
 
     Args:
         work: the trial.
+
+    Returns:
+        The training, and a note if the model runs padded although its family allows packing.
+
+    Raises:
+        ModelError: if the model cannot hold the task's texts, or its family overflows in the precision.
     """
     recipe, spec = work.trial.recipe, _training(work)
     assert recipe.loss is not None
@@ -183,6 +189,17 @@ def run(work: Work) -> None:
     loss = load_loss(recipe.loss, data.targets).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
+    return trainer, note
+
+
+def run(work: Work) -> None:
+    """Train, choose the best checkpoint on validation, and hand in outputs on validation and test.
+
+    Args:
+        work: the trial.
+    """
+    trainer, note = assemble(work)
+    model, data, spec, loss = trainer.model, trainer.data, trainer.spec, trainer.loss
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
     trainer.probe = make_probe(work, trainer)
     best = Best(work.leader.checkpoints / "best.safetensors", spec.early_stopping, work.ranks.leads)
