@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -68,9 +69,9 @@ class Materials:
             handles.append(self.executor.start(folder, part))
         return handles
 
-    def wait(self, handles: list[Handle], count: int = 0) -> dict[Handle, int | None]:
+    def wait(self, handles: list[Handle]) -> dict[Handle, int | None]:
         exits: dict[Handle, int | None] = {}
-        while len(exits) < (count or len(handles)):
+        while len(exits) < len(handles):
             exits |= {ended.handle: ended.exit for ended in self.executor.poll(0.02) if ended.handle in handles}
         return exits
 
@@ -250,3 +251,13 @@ def test_obsolete_names_are_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None
     for text, (old, new) in zip(said, OBSOLETE.items(), strict=True):
         assert text.startswith(f"{old} ")
         assert new in text
+
+
+def test_an_obsolete_name_stands_in_log_and_outcome(materials: Materials) -> None:
+    folder = AttemptFolder(materials.root / "obsolete")
+    folder.root.mkdir()
+    handle = materials.executor.start(folder, materials.job(epochs=1), {"NCCL_BLOCKING_WAIT": "1"})
+    materials.wait([handle])
+    (note,) = Outcome.read(folder.outcome).facts["notes"]
+    assert note.startswith("NCCL_BLOCKING_WAIT in the environment is an obsolete name")
+    assert note in [record.get("text") for record in map(json.loads, folder.log.read_text().splitlines())]
