@@ -10,11 +10,28 @@ from pathlib import Path
 import pytest
 
 from bakeoff.records.paths import Home, RunFolder
-from bakeoff.records.specs import Component, ModelSpec, Plan, RecipeSpec, TaskSpec, TrialSpec
+from bakeoff.records.specs import Component, ModelSpec, Plan, RecipeSpec, TaskSpec, TrainingSpec, TrialSpec
 from bakeoff.running.plan_run import Materials, RunOrder
 from bakeoff.running.watching import Limits
 
 FAKE = (sys.executable, "-P", str(Path(__file__).with_name("fake_worker.py")))
+
+TRAINING = TrainingSpec(
+    epochs=1,
+    batch_size=32,
+    micro_batch_size=32,
+    learning_rate=1e-4,
+    head_learning_rate=1e-3,
+    schedule="cosine",
+    warmup=0.1,
+    weight_decay=0.01,
+    clip_norm=1.0,
+    precision="fp32",
+    gradient_checkpointing=False,
+    evaluations_per_epoch=1,
+    threads=1,
+    max_skipped=3,
+)
 
 MakeOrder = Callable[..., RunOrder]
 
@@ -27,7 +44,7 @@ def make_trial(recipe: str, seed: int = 1, family: str = "bert") -> TrialSpec:
     # names are not part of the definition, so the method's settings tell the recipes apart
     method = Component(name="full", version=1, settings={"as": recipe})
     model = ModelSpec(name="m", fingerprint=f"{family}-model", family=family)
-    return TrialSpec(task=task, recipe=RecipeSpec(name=recipe, method=method, model=model), seed=seed)
+    return TrialSpec(task=task, recipe=RecipeSpec(name=recipe, method=method, model=model, training=TRAINING), seed=seed)
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """A worker without torch, for tests: it keeps the protocol of `bakeoff.worker`, and does what a recipe's name says.
 
 `ok`, `fail`, `exit`, `hang`, `deaf` (a hang that ignores SIGTERM), `segfault`, `noise`, `spawn` (a hang with a grandchild),
-`torn` (a result whose file differs), `other` (the result of another trial), `silent` (exit 0 without an outcome).
+`torn` (a result whose file differs), `other` (the result of another trial), `silent` (exit 0 without an outcome), `killed`
+(always by SIGKILL), `tight` (memory for micro-batches of 8), `wide` (memory for evaluations of 1,000 tokens), `io` and `full`
+(errors of the disk). `once` before one of them: only in the first attempt, which leaves a checkpoint; later ones are well.
 """
 
 from __future__ import annotations
@@ -78,8 +80,27 @@ def hang(how: str) -> None:
     time.sleep(600)
 
 
+def short_of_memory(job: JobSpec, how: str) -> Outcome | None:
+    if how == "tight" and (job.micro_batch_size or 32) > 8:
+        return Outcome(state=State.OOM, reason="out of memory")
+    if how == "wide" and (job.evaluation_tokens or 4096) > 1000:
+        return Outcome(state=State.OOM, reason="out of memory", facts={"phase": "evaluation"})
+    return None
+
+
 def act(job: JobSpec, folder: AttemptFolder, how: str, seconds: float) -> Outcome | None:
     print(f"doing {how}", flush=True)
+    if how.startswith("once "):
+        how = how.removeprefix("once ") if folder.root.name == "1" else "ok"
+        folder.checkpoints.mkdir()
+        (folder.checkpoints / "state").write_text(folder.root.name)
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how in ("io", "full"):
+        name = {"io": "EIO", "full": "ENOSPC"}[how]
+        return Outcome(state=State.FAILED, reason=f"the disk says {name}", where="a/path", facts={"errno": name})
+    if (short := short_of_memory(job, how)) is not None:
+        return short
     if how in ("hang", "deaf", "spawn"):
         hang(how)
     if how == "segfault":
@@ -99,6 +120,8 @@ def act(job: JobSpec, folder: AttemptFolder, how: str, seconds: float) -> Outcom
         spoil(job, folder, how)
     elif job.kind == "train":
         train(job, folder, seconds)
+    else:
+        time.sleep(seconds)
     return Outcome(state=State.COMPLETE, seconds=seconds, peak_bytes=1, machine={"threads": 1}, imported=["late"])
 
 

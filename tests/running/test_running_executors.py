@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
@@ -20,6 +21,7 @@ from bakeoff.running.console import CAP_BYTES
 from bakeoff.running.executors import Ended, Executor, Handle, InlineExecutor
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.local import LocalExecutor
+from bakeoff.testing.executors import check_executor
 
 PATIENCE = 60.0
 
@@ -41,6 +43,37 @@ def start(executor: Executor, hostile_path: Path) -> Callable[[str], Handle]:
         return executor.start(folder, JobSpec(kind="stub", id=f"job-{do}-{number}", stub={"do": do}))
 
     return begin
+
+
+def test_a_parent_that_dies_under_several_jobs_loses_them_all_and_tells_each(worker: tuple[str, ...], tmp_path: Path) -> None:
+    with LocalExecutor(["bert"], tmp_path / "warm.log", worker) as executor:
+        jobs = {executor.start(AttemptFolder(tmp_path / n), JobSpec(kind="stub", id=n, stub={"do": "hang"})) for n in "ab"}
+        os.kill(executor._parent.pid, 9)
+        third = executor.start(AttemptFolder(tmp_path / "c"), JobSpec(kind="stub", id="c", stub={"do": "ok"}))
+        ended: list[Ended] = []
+        while len(ended) < 3:
+            ended += executor.poll(0.1)
+        assert {end.handle: end.exit for end in ended} == {**dict.fromkeys(jobs), third: 0}
+
+
+@pytest.mark.parametrize("kind", ["inline", "local"])
+def test_the_contract_of_executors(kind: str, worker: tuple[str, ...], hostile_path: Path) -> None:
+    def make() -> Executor:
+        return InlineExecutor(worker, echo=False) if kind == "inline" else LocalExecutor([], hostile_path / "warm.log", worker)
+
+    check_executor(make, hostile_path)
+
+
+def test_the_contract_notices_an_end_that_is_told_twice(worker: tuple[str, ...], tmp_path: Path) -> None:
+    class Forgetful(InlineExecutor):
+        told: ClassVar[list[Ended]] = []
+
+        def poll(self, seconds: float) -> list[Ended]:
+            self.told.extend(super().poll(seconds))
+            return list(self.told)
+
+    with pytest.raises(AssertionError, match="told twice"):
+        check_executor(lambda: Forgetful(worker, echo=False), tmp_path)
 
 
 def wait(executor: Executor) -> Ended:

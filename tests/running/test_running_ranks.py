@@ -31,11 +31,11 @@ LOST = Outcome(state=State.FAILED, reason="another process of the trial has gone
 
 @dataclass
 class Saboteur:
-    """Sends a signal to one of the processes of the first attempt once it has validated."""
+    """Sends signals to processes of the first attempt once it has validated, each in turn to all victims."""
 
     run: RunFolder
-    victim: int
-    number: signal.Signals
+    victims: tuple[int, ...]
+    numbers: tuple[signal.Signals, ...]
     attempts: list[int] = field(default_factory=list)
     struck: bool = False
 
@@ -44,8 +44,11 @@ class Saboteur:
             self.attempts.append(event.attempt)
         if isinstance(event, Progress) and event.record["event"] == "validation" and not self.struck:
             self.struck = True
-            folder = self.run.trial(event.trial).attempt(1).rank(self.victim).root
-            os.kill(writer_of(folder), self.number)
+            attempt = self.run.trial(event.trial).attempt(1)
+            processes = [writer_of(attempt.rank(victim).root) for victim in self.victims]
+            for number in self.numbers:
+                for process in processes:
+                    os.kill(process, number)
 
 
 def writer_of(folder: Path) -> int:
@@ -95,7 +98,7 @@ def test_a_trial_that_loses_a_process_goes_on_with_one_device(
 ) -> None:
     two, one = make_trial(dataset, 2), make_trial(dataset, 1)
     order = make_order(hostile_path, dataset, model, two, one, retries=0)
-    saboteur = Saboteur(order.run, victim, number)
+    saboteur = Saboteur(order.run, (victim,), (number,))
     summary = run_study(order, saboteur)
     assert summary.states == {two.id: State.COMPLETE, one.id: State.COMPLETE}
     assert saboteur.struck
@@ -110,6 +113,24 @@ def test_a_trial_that_loses_a_process_goes_on_with_one_device(
     for found, expected in zip(outputs_of(order.run, two), outputs_of(order.run, one), strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     assert not [process for process in psutil.Process().children(recursive=True) if process.status() == psutil.STATUS_STOPPED]
+
+
+def test_when_all_processes_are_killed_the_same_number_goes_on_to_the_same_bytes(
+    hostile_path: Path, dataset: Dataset, model: Path
+) -> None:
+    trial = make_trial(dataset, 2, dropout=0.1)
+    undisturbed = make_order(hostile_path / "undisturbed", dataset, model, trial)
+    disturbed = make_order(hostile_path / "disturbed", dataset, model, trial, retries=1, checkpoint_steps=3)
+    assert run_study(undisturbed).states == {trial.id: State.COMPLETE}
+    # stopped first, so that none of them sees the other die
+    saboteur = Saboteur(disturbed.run, (0, 1), (signal.SIGSTOP, signal.SIGKILL))
+    assert run_study(disturbed, saboteur).states == {trial.id: State.COMPLETE}
+    assert saboteur.attempts == [1, 2]
+    expected, found = undisturbed.run.trial(trial.id), disturbed.run.trial(trial.id)
+    assert JobSpec.read(found.attempt(2).job).ranks == 2
+    assert Circumstances.read(found.circumstances).deviations == []
+    for name in ("result.json", "validation.npz", "test.npz"):
+        assert (found.root / name).read_bytes() == (expected.root / name).read_bytes()
 
 
 def test_a_single_process_gets_its_job_as_it_is(tmp_path: Path) -> None:

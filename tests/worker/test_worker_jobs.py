@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import signal
 import subprocess
@@ -50,6 +51,23 @@ def test_the_cpu_allocators_error_is_a_lack_of_memory() -> None:
     outcome = judge(cpu_allocation_error())
     assert outcome.state is State.OOM
     assert "micro_batch_size" in outcome.remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/a/file"), "ENOSPC"),
+        (OSError(errno.EIO, "Input/output error"), "EIO"),
+        (OSError("4096 requested and 512 written"), "ENOSPC"),
+        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "ENOSPC"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/a/file"), ""),
+    ],
+)
+def test_an_error_of_the_disk_is_named(error: BaseException, name: str) -> None:
+    outcome = judge(error)
+    assert (outcome.state, outcome.facts.get("errno", "")) == (State.FAILED, name)
+    assert bool(outcome.traceback) != bool(name)
+    assert (outcome.where == "/a/file") == (getattr(error, "filename", None) == "/a/file" and bool(name))
 
 
 def test_another_runtime_error_is_not() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outcome, Result, State, TrialState
 from bakeoff.running.deciding import SIGKILL, Decision, Ended, decide
+from bakeoff.running.diskspace import free_bytes
 from bakeoff.running.ending import Judged, judge
 from bakeoff.running.events import Progress
 from bakeoff.running.executors import Handle
@@ -31,6 +32,10 @@ from bakeoff.running.watching import Cause, Ending, OnRecord, Watch
 
 RESUMABLE = 3
 """Attempts whose checkpoints are kept while a trial goes on: the newest that validates may not be the newest."""
+
+
+LEAST_DISK_BYTES = 1_000_000
+"""Free bytes below which a child could not even leave a word."""
 
 
 @dataclass
@@ -214,6 +219,7 @@ def _decide(stage: Stage, attempt: Attempt, ending: Ending) -> tuple[Decision, R
         attempt.history,
         limits.retries,
         short_of_memory=killed and stage.oom_kills.claim(attempt.oom_kills),
+        full_disk=free_bytes(attempt.folder.root) < LEAST_DISK_BYTES,
         collective=lost and fewer_devices(turn.trial.recipe.devices, lost),
     )
     return decide(ended), judged.result

@@ -9,7 +9,7 @@ from pathlib import Path
 from bakeoff.records.paths import AttemptFolder, RunFolder, TrialFolder
 from bakeoff.records.results import State
 from bakeoff.records.specs import TrialSpec
-from bakeoff.running.disk import size_of
+from bakeoff.running.diskspace import size_of
 from bakeoff.running.lock import RunLock
 from bakeoff.running.plan_run import read_state
 

@@ -32,6 +32,7 @@ class Ended:
         history: the attempts before it.
         retries: how often the machine may break a trial.
         short_of_memory: whether the kernel killed it for want of memory.
+        full_disk: whether hardly anything is free on the run folder's disk.
         collective: why it cannot go on over several devices; empty if that is no matter.
     """
 
@@ -42,6 +43,7 @@ class Ended:
     history: History = field(default_factory=History)
     retries: int = 0
     short_of_memory: bool = False
+    full_disk: bool = False
     collective: str = ""
 
 
@@ -109,7 +111,7 @@ def decide(ended: Ended) -> Decision:
 
 def _by_itself(ended: Ended) -> Decision:
     outcome, settings, errno = ended.judged.outcome, ended.settings, ended.judged.outcome.facts.get("errno")
-    if errno in FULL_DISK:
+    if errno in FULL_DISK or (ended.judged.lost and ended.full_disk):
         return Decision(LATER, outcome.model_copy(update={"state": State.PREEMPTED}), settings, full_disk=True)
     if ended.judged.lost or errno in FAULTS_OF_THE_MACHINE:
         return _after_fault(ended)

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 from pathlib import Path
 
 from bakeoff.errors import RunError
+from bakeoff.running.diskspace import free_bytes, size_of
 from bakeoff.running.foresight import DiskTrend, Plans
 from bakeoff.running.stage import Stage
 
 EVERY_SECONDS = 5.0
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-
-
-def free_bytes(root: Path) -> int:
-    """Bytes that are free on a folder's disk.
-
-    Args:
-        root: the folder.
-
-    Returns:
-        What this user may still write.
-    """
-    return shutil.disk_usage(root).free
 
 
 class DiskGuard:
@@ -89,27 +77,6 @@ class DiskGuard:
         if text := self._trend.warning(Plans(trials, self._left[0] if self._left else 0.0, left)):
             self._stage.warn("disk", text)
         return self.shortage()
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files below a folder.
-
-    Args:
-        folder: the folder, or a file.
-
-    Returns:
-        Their sum; what vanishes meanwhile counts nothing.
-    """
-    if folder.is_file():
-        return folder.stat().st_size
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += (Path(root) / name).lstat().st_size
-            except FileNotFoundError:
-                continue
-    return total
 
 
 def disk_error(root: Path, error: OSError) -> RunError | None:

@@ -14,7 +14,8 @@ from bakeoff.records.specs import TRIAL_VERSION
 from bakeoff.running.attempts import Attempt, Conclusion, conclude, new_attempt, start
 from bakeoff.running.cancelling import mark_cancelled
 from bakeoff.running.deciding import in_words
-from bakeoff.running.disk import DiskGuard, free_bytes
+from bakeoff.running.disk import DiskGuard
+from bakeoff.running.diskspace import free_bytes
 from bakeoff.running.events import TrialBegan, TrialEnded, TrialGoesOn
 from bakeoff.running.executors import Handle
 from bakeoff.running.interrupts import Interrupted

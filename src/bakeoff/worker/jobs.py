@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import resource
 import sys
 import time
@@ -18,6 +20,7 @@ from bakeoff.records.specs import JobSpec
 from bakeoff.training.progress import Preempted, Progress
 
 TRACEBACK_LINES = 30
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN)
 
 
 def peak_bytes() -> int:
@@ -157,7 +160,24 @@ def _of_torch(error: BaseException, name: str) -> bool:
     return type(error).__name__ == name and type(error).__module__.split(".")[0] in ("torch", "bakeoff")
 
 
-def judge(error: BaseException) -> Outcome:
+def disk_fault(error: BaseException) -> str:
+    """Whether an error is the disk's, not ours: one that may be gone when it has been mended.
+
+    Args:
+        error: what the job raised.
+
+    Returns:
+        The system's name for it, such as "ENOSPC"; empty if it is of another kind.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return errno.errorcode[error.errno] if error.errno in DISK_ERRORS else ""
+    # safetensors and NumPy tell a full disk in words of their own
+    text = str(error)
+    is_full = "No space left on device" in text or re.search(r"\d+ requested and \d+ written", text)
+    return "ENOSPC" if is_full else ""
+
+
+def judge(error: BaseException) -> Outcome:  # noqa: PLR0911 - one a kind
     """What an exception means for the trial.
 
     Args:
@@ -182,6 +202,10 @@ def judge(error: BaseException) -> Outcome:
         return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy, facts=facts)
     if isinstance(error, BakeoffError):
         return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy)
+    if name := disk_fault(error):
+        where = str(getattr(error, "filename", None) or "")
+        reason, remedy = f"the disk failed: {error}", "mend the disk, or free some of it"
+        return Outcome(state=State.FAILED, reason=reason, where=where, remedy=remedy, facts={"errno": name})
     text = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
     return Outcome(state=State.FAILED, reason=f"{type(error).__name__}: {error}", traceback="\n".join(text))
 
