@@ -260,9 +260,10 @@ class JobSpec(Spec):
         rendezvous: for `train` with several ranks: the file through which they find one another.
         collective_seconds: for `train` with several ranks: how long one waits for the others.
         deviations: what is asked for otherwise than the recipe says, in words; the outcome repeats it.
+        smoke: for `smoke`: what is tried, of `measure`, `steps` and `sanity`.
     """
 
-    kind: Literal["train", "prepare", "convert", "losses", "stub"]
+    kind: Literal["train", "prepare", "convert", "losses", "smoke", "stub"]
     id: str
     families: list[str] = Field(default_factory=list)
     trial: TrialSpec | None = None
@@ -285,6 +286,7 @@ class JobSpec(Spec):
     rendezvous: str = ""
     collective_seconds: float | None = None
     deviations: list[str] = Field(default_factory=list)
+    smoke: list[str] = Field(default_factory=list)
     stub: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -8,9 +8,10 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import BakeoffError, CollectiveError
 from bakeoff.records.environment import package_versions
@@ -18,6 +19,9 @@ from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outcome, State
 from bakeoff.records.specs import JobSpec
 from bakeoff.training.progress import Preempted, Progress
+
+if TYPE_CHECKING:
+    from bakeoff.training.work import Work
 
 TRACEBACK_LINES = 30
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN)
@@ -64,6 +68,33 @@ def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
         Deviations, if any.
     """
     from bakeoff.catalog import registry
+
+    work, notes = _work(job, folder, progress)
+    with _stopping_together(progress):
+        registry.method(work.trial.recipe.method.name).load()(work)
+    return {"deviations": work.deviations, **({"notes": notes} if notes else {})}
+
+
+def smoke(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
+    """Try a recipe before its trials begin.
+
+    Args:
+        job: names trial, dataset, model and token store, and what is tried.
+        folder: the attempt.
+        progress: the child's log.
+
+    Returns:
+        What `bakeoff.training.smoke.run_smoke` finds.
+    """
+    from bakeoff.training.smoke import run_smoke
+
+    work, _ = _work(job, folder, progress)
+    with _stopping_together(progress):
+        return run_smoke(work, job.smoke)
+
+
+def _work(job: JobSpec, folder: AttemptFolder, progress: Progress) -> tuple[Work, list[str]]:
+    """A trial as its method sees it, and what was noted of the environment."""
     from bakeoff.data.dataset import open_dataset
     from bakeoff.training.arithmetic import settle
     from bakeoff.training.ranks import join, obsolete_variables
@@ -89,13 +120,18 @@ def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
         ranks=ranks,
         shared=AttemptFolder(Path(job.rendezvous).parent) if job.rendezvous else None,
     )
+    return work, notes
+
+
+@contextmanager
+def _stopping_together(progress: Progress) -> Iterator[None]:
+    """Where all processes of a trial were asked to stop, one may be gone before another: that is a stop too."""
     try:
-        registry.method(job.trial.recipe.method.name).load()(work)
+        yield
     except CollectiveError as error:
-        if progress.stop_asked:  # all were asked, and another was quicker to go
+        if progress.stop_asked:
             raise Preempted from error
         raise
-    return {"deviations": work.deviations, **({"notes": notes} if notes else {})}
 
 
 def convert(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
@@ -151,6 +187,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "train": train,
     "convert": convert,
     "losses": losses,
+    "smoke": smoke,
     "stub": stub,
 }
 
