@@ -98,7 +98,13 @@ def _examples(pool: Pool, setting: Setting, generator: np.random.Generator) -> N
     return rows if setting.respect else generator.permutation(rows)
 
 
-def draw(pool: Pool, setting: Setting, generator: np.random.Generator, checked: int = 3) -> Drawn:
+def draw(
+    pool: Pool,
+    setting: Setting,
+    generator: np.random.Generator,
+    checked: int = 3,
+    chosen: NDArray[np.intp] | None = None,
+) -> Drawn:
     """Repeat a study.
 
     Args:
@@ -106,6 +112,7 @@ def draw(pool: Pool, setting: Setting, generator: np.random.Generator, checked: 
         setting: how often and how large.
         generator: random numbers.
         checked: repetitions whose scores without each group are kept.
+        chosen: seeds of each repetition and recipe, [R, 2, S]; None draws them.
 
     Returns:
         The repetitions.
@@ -115,7 +122,8 @@ def draw(pool: Pool, setting: Setting, generator: np.random.Generator, checked: 
     kept, randomised = [], []
     for start in range(0, setting.repetitions, CHUNK):
         stop = min(start + CHUNK, setting.repetitions)
-        counts = [_count(pool, setting, generator) for _ in range(start, stop)]
+        seeds_of = [_seeds(pool, setting, generator) if chosen is None else chosen[row] for row in range(start, stop)]
+        counts = [_count(pool, setting, seeds, generator) for seeds in seeds_of]
         sums = tuple(np.stack([one[part] for one in counts]).astype(np.float32) for part in range(3))
         totals = tuple(part.sum(axis=-2) for part in sums)
         whole[start:stop] = score_counts(setting.metric, *totals)
@@ -136,9 +144,11 @@ def draw(pool: Pool, setting: Setting, generator: np.random.Generator, checked: 
     )
 
 
-def _count(pool: Pool, setting: Setting, generator: np.random.Generator) -> tuple[NDArray[np.uint8], ...]:
+def _count(
+    pool: Pool, setting: Setting, seeds: NDArray[np.intp], generator: np.random.Generator
+) -> tuple[NDArray[np.uint8], ...]:
     """Hits, predictions and positives of one repetition, [2, S, G, L] each (positives [1, 1, G, L])."""
-    rows, seeds = _examples(pool, setting, generator), _seeds(pool, setting, generator)
+    rows = _examples(pool, setting, generator)
     gold = pool.gold[rows]
     decided = np.stack([[pool.decided[recipe, seed].take(rows) for seed in seeds[recipe]] for recipe in (0, 1)])
     hits = group_counts(decided & gold, setting.groups, pool.labels)

@@ -70,7 +70,7 @@ WORLDS |= {
     )
 }
 SIZES = {
-    "test": Size("test", 150, 30, (3000, 40), (200,), ("usual, equal", "unshared seeds, equal"), 60),
+    "test": Size("test", 150, 30, (3000, 40), (200,), ("usual, equal", "unshared seeds, equal"), 40),
     "small": Size(
         "small", 500, 100, (5000, 60), (200, 1000), ("usual, identical", "usual, planted", "rare labels, equal"), 200
     ),

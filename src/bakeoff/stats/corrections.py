@@ -76,7 +76,7 @@ def benjamini_hochberg(p_values: Sequence[float] | NDArray[Any]) -> Floats:
     order = np.argsort(-values, kind="stable")
     corrected = np.empty_like(values)
     ranks = np.arange(len(values), 0, -1)
-    corrected[order] = np.minimum(1.0, np.minimum.accumulate(values[order] * len(values) / ranks))
+    corrected[order] = np.minimum(1.0, np.minimum.accumulate(values[order] * (len(values) / ranks)))
     return corrected
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -120,7 +121,7 @@ class Estimate:
         Returns:
             The tail at which the interval just reaches 0; 1 where undecidable.
         """
-        return float(tail_probability(self.value, *self._variances())) if self.decidable else 1.0
+        return self._tail if self.value >= 0 else 1 - self._tail if self.decidable else 1.0
 
     def p_below(self) -> float:
         """One-sided p-value of "the contrast is below 0".
@@ -128,7 +129,7 @@ class Estimate:
         Returns:
             As `p_above`, the other way.
         """
-        return float(tail_probability(-self.value, *self._variances())) if self.decidable else 1.0
+        return self._tail if self.value <= 0 else 1 - self._tail if self.decidable else 1.0
 
     def p_two_sided(self) -> float:
         """p-value of "the contrast is not 0".
@@ -156,6 +157,11 @@ class Estimate:
             The same with the other sign.
         """
         return replace(self, value=-self.value)
+
+    @cached_property
+    def _tail(self) -> float:
+        """The smaller of both one-sided p-values, at most one half; 1 where undecidable."""
+        return float(tail_probability(abs(self.value), *self._variances())) if self.decidable else 1.0
 
     def _around(self, half: float) -> Interval:
         return Interval(self.value - half, self.value + half)

@@ -197,7 +197,7 @@ def what_decides(noise: Noise, design: Design, difference: float, wanted: float 
 
 
 def _smallest(enough: Callable[[int], bool], low: int, most: int) -> int | None:
-    """The smallest number that is enough, where more is never worse."""
+    """The smallest number that is enough, found by halving: where power is high, more is better."""
     if enough(low):
         return low
     high = low

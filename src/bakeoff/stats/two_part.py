@@ -8,6 +8,7 @@ than the smallest part, so that h grows as q falls and p-values can be had by in
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from scipy import special
 from bakeoff.metrics.counts import Floats
 
 Variances = Sequence[tuple[Any, Any]]
-"""(variance, degrees of freedom) of each part; numbers or arrays of one shape."""
+"""(variance, degrees of freedom) of each part; numbers, or arrays of one shape."""
 SMALLEST_TAIL = 1e-100
 STEPS = 400
 
@@ -43,7 +44,7 @@ def half_width(parts: Variances, twice: tuple[Any, Any] | None, tail: Any) -> Fl
     """
     squared = sum(_squared_t(df, tail) * variance for variance, df in parts)
     if twice is not None:
-        smallest = np.minimum.reduce([np.asarray(variance, dtype=np.float64) for variance, _ in (*parts[:2], twice)])
+        smallest = functools.reduce(np.minimum, [variance for variance, _ in (*parts[:2], twice)])
         squared = squared - _squared_t(twice[1], tail) * smallest
     return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float64)
 
