@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bakeoff.analysis.analyse import analyse
-from bakeoff.analysis.model import Summary
+from bakeoff.analysis.recipe_model import Summary
 from bakeoff.records.results import State
 from bakeoff.report import words
 from fabricate import Fabrication, fabricate

@@ -11,11 +11,12 @@ from bakeoff.analysis import gate
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
 from bakeoff.analysis.load import current_stored, write_analysis
-from bakeoff.analysis.model import Analysis, TaskAnalysis, TrialAnalysis
+from bakeoff.analysis.model import Analysis, TaskAnalysis
 from bakeoff.analysis.ranking import Field, best_simple, label_ranges, rank
 from bakeoff.analysis.recipes import describe_recipes, read_proposals
 from bakeoff.analysis.recognising import no_skill_scores, recognise
 from bakeoff.analysis.scoring import Yardstick, describe_fit, fit, score_split, yardstick
+from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.trials import Scored, describe_trial
 from bakeoff.errors import RunError
 from bakeoff.records.paths import RunFolder, TrialFolder

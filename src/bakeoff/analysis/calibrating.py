@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.analysis.model import Calibration, RecipeCalibration
+from bakeoff.analysis.recipe_model import RecipeCalibration
 from bakeoff.analysis.summarising import summarise
+from bakeoff.analysis.trial_model import Calibration
 from bakeoff.metrics.calibration import mean_entropy, reliability
 from bakeoff.metrics.counts import ratio
 

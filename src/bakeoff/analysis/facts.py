@@ -8,7 +8,8 @@ import numpy as np
 import yaml
 
 from bakeoff.analysis.folder import TrialRecord
-from bakeoff.analysis.model import Claim, Command, DataFacts, Environment, TrialAnalysis
+from bakeoff.analysis.model import Claim, Command, DataFacts, Environment
+from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.catalog import registry
 from bakeoff.catalog.cards import DatasetCard
 from bakeoff.metrics.labels import RARE_POSITIVES, imbalance_ratio, is_rare

@@ -7,20 +7,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bakeoff.analysis.calibrating import pool
-from bakeoff.analysis.model import (
-    Flag,
-    LabelRange,
-    RecipeCalibration,
-    SeedScore,
-    Split,
-    SplitScores,
-    Standing,
-    Summary,
-    TrialAnalysis,
-)
+from bakeoff.analysis.model import LabelRange
+from bakeoff.analysis.recipe_model import Flag, RecipeCalibration, SeedScore, Standing, Summary
 from bakeoff.analysis.recognising import flag_findings
 from bakeoff.analysis.scoring import PER_LABEL, TUNED, Yardstick
 from bakeoff.analysis.summarising import mean_labels, mean_thresholds, predicted_table, score_table, summarise
+from bakeoff.analysis.trial_model import Split, SplitScores, TrialAnalysis
 
 
 @dataclass(frozen=True)

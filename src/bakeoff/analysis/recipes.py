@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bakeoff.analysis.model import Difference, RecipeFacts
+from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.trials import flatten
 from bakeoff.records.specs import RecipeSpec
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.analysis.model import Finding, Flag, SplitScores, TrialAnalysis
+from bakeoff.analysis.recipe_model import Flag
 from bakeoff.analysis.scoring import PER_LABEL, TUNED, Fit, Yardstick
+from bakeoff.analysis.trial_model import Finding, SplitScores, TrialAnalysis
 from bakeoff.metrics.multilabel import COLLAPSED_SPREAD
 from bakeoff.metrics.recognition import (
     LOW_AT_HALF,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.analysis.calibrating import calibrate
-from bakeoff.analysis.model import LabelScores, SplitScores, Tuning
+from bakeoff.analysis.trial_model import LabelScores, SplitScores, Tuning
 from bakeoff.catalog import registry
 from bakeoff.metrics.calibration import fit_temperature
 from bakeoff.metrics.labels import score_labels

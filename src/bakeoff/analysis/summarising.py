@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bakeoff.analysis.model import LabelScores, SplitScores, Summary
+from bakeoff.analysis.recipe_model import Summary
+from bakeoff.analysis.trial_model import LabelScores, SplitScores
 
 
 def summarise(scores: Sequence[float]) -> Summary:

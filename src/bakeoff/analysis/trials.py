@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.analysis.folder import TrialRecord
-from bakeoff.analysis.model import Finding, SplitScores, TrialAnalysis, Tuning, Validated
+from bakeoff.analysis.trial_model import Finding, SplitScores, TrialAnalysis, Tuning, Validated
 from bakeoff.errors import FormatError
 from bakeoff.records.files import number, read_lines
 from bakeoff.records.paths import TrialFolder

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bakeoff.analysis.model import Analysis, Standing, TaskAnalysis
+from bakeoff.analysis.model import Analysis, TaskAnalysis
+from bakeoff.analysis.recipe_model import Standing
 from bakeoff.cli.shown import console, make_table, safe
 from bakeoff.report.words import caveats, headline, metric, points, summary
 

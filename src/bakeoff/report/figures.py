@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from bakeoff.analysis.model import TaskAnalysis, TrialAnalysis
+from bakeoff.analysis.model import TaskAnalysis
+from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.records.files import write_bytes
 from bakeoff.report import palette, words
 from bakeoff.report.inline import inline_svg

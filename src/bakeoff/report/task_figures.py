@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.analysis.model import Standing, Summary, TaskAnalysis, TrialAnalysis
+from bakeoff.analysis.model import TaskAnalysis
+from bakeoff.analysis.recipe_model import Standing, Summary
+from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
 from bakeoff.report.figures import Figure, Sketch, draw, legend, loss_curves, ranking, shown, slug, validation_curves

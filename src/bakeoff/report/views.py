@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bakeoff.analysis.model import Analysis, Standing, Summary, TaskAnalysis, TrialAnalysis
+from bakeoff.analysis.model import Analysis, TaskAnalysis
+from bakeoff.analysis.recipe_model import Standing, Summary
+from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.report import words
 from bakeoff.report.task_figures import fixed_rules, split_scores
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from bakeoff.analysis.model import Analysis, Standing, Summary, TaskAnalysis
+from bakeoff.analysis.model import Analysis, TaskAnalysis
+from bakeoff.analysis.recipe_model import Standing, Summary
 
 NOTHING = "–"
 NO_SIGNIFICANCE = "No significance is claimed by this version."
