@@ -70,7 +70,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_trial(dataset: Dataset, devices: int, **changes: Any) -> TrialSpec:
-    settings = {"epochs": 40, "evaluations_per_epoch": 2, "batch_size": 16, "micro_batch_size": 4, **changes}
+    settings = {"epochs": 20, "evaluations_per_epoch": 2, "batch_size": 16, "micro_batch_size": 4, **changes}
     trial = full_trial(dataset, learning_rate=2e-4, head_learning_rate=2e-3, **settings)
     return trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"devices": devices})})
 
