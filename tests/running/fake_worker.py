@@ -93,8 +93,10 @@ def act(job: JobSpec, folder: AttemptFolder, how: str, seconds: float) -> Outcom
     if how.startswith("once "):
         how = how.removeprefix("once ") if folder.root.name == "1" else "ok"
         folder.checkpoints.mkdir()
-        (folder.checkpoints / "state").write_text(folder.root.name)
+        (folder.checkpoints / "step-00000001").write_text(folder.root.name)
     if how == "killed":
+        append_line(folder.log, {"event": "begin", "steps": STEPS, "examples": 8, "tokens": 80})
+        time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGKILL)
     if how in ("io", "full"):
         name = {"io": "EIO", "full": "ENOSPC"}[how]

@@ -141,7 +141,8 @@ def read_ending(attempt: AttemptFolder) -> AttemptRecord | None:
 
 
 def _has_checkpoints(attempt: AttemptFolder) -> bool:
-    return attempt.checkpoints.is_dir() and any(attempt.checkpoints.iterdir())
+    # what was never finished, or stands there for a checkpoint to come, is none
+    return attempt.checkpoints.is_dir() and any(attempt.checkpoints.glob("step-*"))
 
 
 def _settings_of_job(attempt: AttemptFolder) -> Settings | None:

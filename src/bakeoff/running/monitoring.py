@@ -120,7 +120,10 @@ def take_sample(attempt: Watched, machine: Sample) -> None:
         machine: figures of the machine.
     """
     now = time.monotonic()
-    sample = {"seconds": round(now - attempt.began, 3), **_of_processes(attempt, now), **machine}
+    own = _of_processes(attempt, now)
+    if not own:  # it has just ended
+        return
+    sample = {"seconds": round(now - attempt.began, 3), **own, **machine}
     for key, value in sample.items():
         if key != "seconds":
             attempt.peaks[key] = (min if key in LEAST else max)(value, attempt.peaks.get(key, value))
@@ -132,8 +135,10 @@ def _of_processes(attempt: Watched, now: float) -> Sample:
     rss, clocks = 0, {}
     for process in _tree(attempt.pids):
         with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            rss += process.memory_info().rss
+            times, resident = process.cpu_times(), process.memory_info().rss
+            if not resident:
+                continue
+            rss += resident
             clocks[process.pid] = times.user + times.system
     used = sum(seconds - attempt.clocks.get(pid, 0.0) for pid, seconds in clocks.items())
     elapsed, attempt.clocks, attempt.last = now - attempt.last, clocks, now
