@@ -85,7 +85,7 @@ NOTHING_CHANGES = {
     ),
     "limits and keep": lambda text: text + "keep: none\nlimits: {trial: 9h}\n",
     "claims, expectations, verdict": lambda text: (
-        text + "claims: [x beats y]\nexpect: {bce: {f1_macro: [0, 1]}}\nverdict: {green: x}\n"
+        text + "claims: [bce beats words]\nexpect: {bce: {f1_macro: [0, 1]}}\nverdict: {green: all trials complete}\n"
     ),
     "baseline": lambda text: text.replace("baseline: words", "baseline: bce"),
     "training defaults in place of a recipe's": lambda text: text + "defaults: {training: {batch_size: 32}}\n",
@@ -245,7 +245,7 @@ recipes:
   words: {method: tfidf}
 matrix: {loss: [bce, pairloss]}
 baseline: a
-claims: ["a beats b: by 10%", "1e4"]
+claims: ["a beats words by 10% on demo", "every trial completes"]
 expect: {a: {f1_macro@0.2: [0.1, 1]}}
 verdict: {green: main claim supported}
 limits: {trial: null, stall: 90s, disk_reserve: 3GiB}

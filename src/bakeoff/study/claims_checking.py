@@ -1,0 +1,79 @@
+"""Claims and rules of the verdict checked where they stand, so that a slip is a fault of the study file, with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bakeoff.catalog.cards import MetricCard, TaskCard
+from bakeoff.catalog.registry import cards
+from bakeoff.study.claims import TaskWords, Vocabulary
+from bakeoff.study.claims_parsing import parse_claim
+from bakeoff.study.claims_words import SentenceError
+from bakeoff.study.faults import Faults
+from bakeoff.study.tree import Node, names_in
+from bakeoff.study.verdict_rules import parse_rule
+
+MULTILABEL = "multilabel"
+OURS = "bakeoff.metrics."
+
+
+def vocabulary(recipes: list[str], tasks: dict[str, tuple[str, str]]) -> Vocabulary:
+    """The names that claims may use.
+
+    Args:
+        recipes: names of the recipes.
+        tasks: kind and metric of each task by name; an empty metric means the kind's first.
+
+    Returns:
+        The names, with what the catalog says of metrics.
+    """
+    metrics = {name: card for name, card in cards("metric").items() if isinstance(card, MetricCard)}
+    known = {}
+    for name, (kind, metric) in tasks.items():
+        card = cards("task").get(kind)
+        fitting = card.metrics if isinstance(card, TaskCard) else tuple(metrics)
+        known[name] = TaskWords(metric or (fitting[0] if fitting else ""), fitting, kind == MULTILABEL)
+    return Vocabulary(
+        recipes=tuple(recipes),
+        tasks=known,
+        lower=frozenset(name for name, card in metrics.items() if not card.higher_is_better),
+        plain=frozenset(name for name, card in metrics.items() if not card.thresholded),
+        scores=frozenset(name for name, card in metrics.items() if card.path.startswith(OURS)),
+    )
+
+
+def check_claims(root: Node, kinds: dict[str, str], faults: Faults) -> None:
+    """Check every claim, and the rules of the verdict.
+
+    Args:
+        root: the study's tree, the matrix expanded.
+        kinds: kind of each task by name, where known.
+        faults: where faults are recorded.
+    """
+    recipes = names_in(root.at("recipes"))
+    tasks = (root.at("tasks") or root.holding({})).entries
+    if not recipes or set(kinds) != set(tasks):
+        return  # what is missing there is a fault already, and every sentence would only repeat it
+    known = vocabulary(recipes, {name: (kinds[name], _metric(node)) for name, node in tasks.items()})
+    claims = root.at("claims")
+    nodes = claims.items if claims else []
+    for node in nodes:
+        if isinstance(node.value, str) and node.value:
+            _check(node, lambda text: parse_claim(text, known), faults)
+    verdict = root.at("verdict")
+    for colour in ("green", "yellow"):
+        node = verdict.at(colour) if verdict else None
+        if node and isinstance(node.value, str) and node.value:
+            _check(node, lambda text: parse_rule(text, known, len(nodes)), faults)
+
+
+def _metric(task: Node) -> str:
+    node = task.at("metric")
+    return node.value if node is not None and isinstance(node.value, str) else ""
+
+
+def _check(node: Node, read: Callable[[str], object], faults: Faults) -> None:
+    try:
+        read(str(node.value))
+    except SentenceError as error:
+        faults.add(node, str(error), error.allowed, error.suggestion)
