@@ -23,8 +23,9 @@ from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.tasks.tokens import TokenStore, build_store
 from bakeoff.training import full
 from bakeoff.training.batches import make_batch
+from bakeoff.training.best import Best
 from bakeoff.training.evaluation import outputs_of
-from bakeoff.training.full import Best, build_model
+from bakeoff.training.full import build_model
 from bakeoff.training.health import Diverged
 from bakeoff.training.progress import Progress
 from bakeoff.training.work import Work

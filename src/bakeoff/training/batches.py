@@ -12,6 +12,9 @@ from torch import Tensor
 
 from bakeoff.tasks.tokens import TokenStore
 
+USUAL_TOKENS = 4096
+"""Tokens of an evaluation's pass."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -103,7 +106,7 @@ def micro_batches(store: TokenStore, split: str, rows: NDArray[np.int64], size: 
         yield make_batch(store, split, rows[order[first : first + size]])
 
 
-def evaluation_batches(store: TokenStore, split: str, rows: NDArray[np.int64], budget: int = 4096) -> Iterator[Batch]:
+def evaluation_batches(store: TokenStore, split: str, rows: NDArray[np.int64], budget: int = USUAL_TOKENS) -> Iterator[Batch]:
     """Cut rows into forward passes of about equal work, longest first, so that a lack of memory shows at once.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from bakeoff.tasks.tokens import TokenStore
-from bakeoff.training.batches import evaluation_batches
+from bakeoff.training.batches import USUAL_TOKENS, evaluation_batches
 from bakeoff.training.classifier import Classifier
 from bakeoff.training.progress import Preempted, Progress
 from bakeoff.training.ranks import Ranks
@@ -45,7 +45,13 @@ def shared_outputs(
 
 
 def outputs_of(
-    model: Classifier, autocast: object, store: TokenStore, split: str, rows: NDArray[np.int64], progress: Progress
+    model: Classifier,
+    autocast: object,
+    store: TokenStore,
+    split: str,
+    rows: NDArray[np.int64],
+    progress: Progress,
+    budget: int = USUAL_TOKENS,
 ) -> NDArray[np.float32]:
     """Run the model in evaluation mode over rows of similar length at a time.
 
@@ -56,6 +62,7 @@ def outputs_of(
         split: the split.
         rows: row numbers, [N].
         progress: asked between batches whether to stop.
+        budget: rows times longest row of a pass at most; it changes outputs by rounding alone.
 
     Returns:
         Logits in the order of `rows`, [N, L] float32.
@@ -66,7 +73,7 @@ def outputs_of(
     place[rows] = np.arange(len(rows))
     logits = np.empty((len(rows), model.head.out_features), dtype=np.float32)
     with torch.no_grad():
-        for batch in evaluation_batches(store, split, rows):
+        for batch in evaluation_batches(store, split, rows, budget):
             progress.check()
             with autocast():  # type: ignore[operator]
                 values = model(batch)

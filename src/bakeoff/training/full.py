@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from bakeoff.catalog import registry
@@ -22,9 +21,11 @@ from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
 from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.arithmetic import make_accelerator
 from bakeoff.training.backbone import Backbone
-from bakeoff.training.batches import make_batch
+from bakeoff.training.batches import USUAL_TOKENS, make_batch
+from bakeoff.training.best import Best
 from bakeoff.training.checks import settle_packing
 from bakeoff.training.classifier import Classifier
+from bakeoff.training.course import Course
 from bakeoff.training.evaluation import outputs_of, shared_outputs
 from bakeoff.training.health import Diverged, Probe
 from bakeoff.training.loop import Trainer, TrainingData
@@ -68,79 +69,6 @@ def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Cl
     return Classifier(backbone, outputs, seed, recipe.training.dropout)
 
 
-class Best:
-    """The best weights so far, on disk, so that memory holds one set.
-
-    Args:
-        path: a safetensors file below the attempt; what a loss has learned stands beside it.
-        patience: validations without improvement that end the training; None for never.
-        writes: whether this process writes the file; of several that share a trial, all hold the same bits.
-
-    Attributes:
-        step: steps done at the best validation; 0 before the first.
-        score: its score.
-        scores: all its scores.
-    """
-
-    def __init__(self, path: Path, patience: int | None, writes: bool = True) -> None:
-        self.path, self.patience, self.writes = path, patience, writes
-        self.step, self.score, self.waited = 0, -math.inf, 0
-        self.scores: dict[str, float] = {}
-
-    @property
-    def loss_path(self) -> Path:
-        """The file of what the loss has learned, if it learns."""
-        return self.path.with_stem(f"{self.path.stem}-loss")
-
-    def consider(self, trainer: Trainer, step: int, scores: dict[str, float], metric: str, higher: bool) -> bool:
-        """Keep the weights if they are better than any before.
-
-        Args:
-            trainer: has the classifier and the loss.
-            step: steps done.
-            scores: validation scores.
-            metric: which of them decides.
-            higher: whether more is better.
-
-        Returns:
-            True if patience has run out.
-        """
-        score = scores[metric] if higher else -scores[metric]
-        if self.step == 0 or score > self.score:
-            self.step, self.score, self.scores, self.waited = step, score, scores, 0
-            if self.writes:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                save_state(trainer.model, self.path)
-                save_state(trainer.loss, self.loss_path)
-        else:
-            self.waited += 1
-        return self.patience is not None and self.waited >= self.patience
-
-    def restore(self, trainer: Trainer) -> None:
-        """Put the best weights back.
-
-        Args:
-            trainer: has the classifier and the loss.
-        """
-        trainer.model.load_state_dict(load_file(self.path))
-        trainer.loss.load_state_dict(load_file(self.loss_path))
-
-    def discard(self) -> None:
-        """Remove the files."""
-        self.path.unlink()
-        self.loss_path.unlink()
-
-
-def save_state(module: nn.Module, path: Path) -> None:
-    """Write a module's tensors.
-
-    Args:
-        module: the module; one without tensors gives an empty file.
-        path: a safetensors file.
-    """
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
-
-
 def check_fit(model: Classifier, work: Work) -> None:
     """A model that cannot hold the task's texts is an error before training.
 
@@ -181,6 +109,7 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     store = TokenStore.open(work.tokens, work.dataset.fingerprint)
     model = build_model(recipe, work.model, work.task.outputs, work.trial.seed)
     check_fit(model, work)
+    spec = fit_memory(work, spec, model)
     data = TrainingData(store, work.rows("train"), work.task.targets(work.gold("train")))
     note = settle_packing(model, make_batch(store, "train", data.rows[:CHECKED_ROWS]))
     if note:
@@ -190,6 +119,38 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
     return trainer, note
+
+
+def fit_memory(work: Work, spec: TrainingSpec, model: Classifier) -> TrainingSpec:
+    """Smaller forward passes where memory asks for them; the effective batch stays what it is.
+
+    Args:
+        work: the trial; a deviation is added to it.
+        spec: its hyperparameters.
+        model: the classifier.
+
+    Returns:
+        The hyperparameters to train with.
+    """
+    size = work.micro_batch_size
+    if size is None or size >= spec.micro_batch_size:
+        return spec
+    draws = "; other dropout draws" if has_dropout(model) else ""
+    work.deviations.append(f"micro-batch {size} in place of {spec.micro_batch_size}: memory{draws}")
+    return spec.model_copy(update={"micro_batch_size": size})
+
+
+def has_dropout(model: nn.Module) -> bool:
+    """Whether anything is dropped in training.
+
+    Args:
+        model: any module.
+
+    Returns:
+        Whether a module drops with a probability above 0.
+    """
+    probabilities = (getattr(module, name, 0.0) for module in model.modules() for name in ("p", "attention_dropout"))
+    return any(isinstance(probability, float) and probability > 0 for probability in probabilities)
 
 
 def run(work: Work) -> None:
@@ -203,22 +164,24 @@ def run(work: Work) -> None:
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
     trainer.probe = make_probe(work, trainer)
     best = Best(work.leader.checkpoints / "best.safetensors", spec.early_stopping, work.ranks.leads)
-    history: list[dict[str, Any]] = []
-    validate = partial(_validate, work, trainer, best, history)
-    steps = trainer.run(validate)
+    course = Course(work, trainer, best)
+    course.take_up()
+    with work.in_phase("training"):
+        course.train(partial(_validate, work, trainer, best, course.history))
     if best.step == 0:
-        raise Diverged(steps - 1, [], trainer.health.norms[-10:], "no validation gave finite outputs")
+        raise Diverged(trainer.done - 1, [], trainer.health.norms[-10:], "no validation gave finite outputs")
+    course.finish()
     work.ranks.wait()  # for the first one, which writes the weights that all read now
     best.restore(trainer)
     facts = {
-        "steps": steps,
+        "steps": trainer.done,
         "planned_steps": trainer.total_steps,
-        "stopped_early": steps < trainer.total_steps,
+        "stopped_early": trainer.done < trainer.total_steps,
         "examples": trainer.examples,
         "tokens": trainer.tokens,
         "health": {**trainer.health.facts(), "update_ratio": trainer.updates.history, **trainer.probe.suspicions},
         "best_step": best.step,
-        "history": history,
+        "history": course.history,
         "parameters": sum(p.numel() for p in model.parameters()),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "weights_sha256": sha256_file(best.path),
@@ -226,7 +189,8 @@ def run(work: Work) -> None:
         "packed": model.backbone.packed,
         "note": note,
     }
-    outputs = {split: _outputs(work, trainer, split, work.rows(split)) for split in ("validation", "test")}
+    with course.kept_where_interrupted():
+        outputs = {split: _outputs(work, trainer, split, work.rows(split)) for split in ("validation", "test")}
     if not work.ranks.leads:
         return
     if work.keep_model:
@@ -261,9 +225,11 @@ def make_probe(work: Work, trainer: Trainer) -> Probe:
 
 def _outputs(work: Work, trainer: Trainer, split: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     def compute(some: NDArray[np.int64]) -> NDArray[np.float32]:
-        return outputs_of(trainer.model, trainer.autocast, trainer.data.store, split, some, work.progress)
+        return outputs_of(trainer.model, trainer.autocast, trainer.data.store, split, some, work.progress, budget)
 
-    return shared_outputs(work.ranks, compute, rows)
+    budget = work.evaluation_tokens or USUAL_TOKENS
+    with work.in_phase("evaluation"):
+        return shared_outputs(work.ranks, compute, rows)
 
 
 def _training(work: Work) -> TrainingSpec:
@@ -279,11 +245,11 @@ def _validate(work: Work, trainer: Trainer, best: Best, history: list[dict[str, 
     metric = work.trial.task.metric
     higher = registry.metric(metric.partition("@")[0]).higher_is_better
     epoch = step / trainer.steps_per_epoch
-    history.append({"step": step, "epoch": epoch, "loss": loss, "validation": scores})
     work.progress.say("validation", step=step, epoch=epoch, scores={metric: scores[metric]}, loss=loss)
-    if not np.isfinite(logits).all():
-        return False
-    return best.consider(trainer, step, scores, metric, higher)
+    ended = bool(np.isfinite(logits).all()) and best.consider(trainer, step, scores, metric, higher)
+    # last: what was interrupted before is done again
+    history.append({"step": step, "epoch": epoch, "loss": loss, "validation": scores})
+    return ended
 
 
 def _keep(work: Work, weights: Path) -> None:

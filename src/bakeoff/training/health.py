@@ -9,14 +9,20 @@ import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BeforeValidator
 from torch import Tensor
 
+from bakeoff.records.files import number
+from bakeoff.records.specs import Spec
 from bakeoff.training.progress import Progress
+
+Real = Annotated[float, BeforeValidator(number)]
+"""A number that JSON may have had to write as a word."""
 
 DEAD_NORM = 1e-6
 """A step whose gradient norm is below this is dead; a healthy one of a mean loss is above 1e-3."""
@@ -45,6 +51,56 @@ class Diverged(Exception):
         self.rows = rows
         self.healthy_norms = healthy_norms
         super().__init__(reason or f"loss or gradient not finite from step {step + 1} on")
+
+
+class PendingNorm(Spec):
+    """A step whose norm was not judged yet.
+
+    Attributes:
+        step: from 0.
+        rows: the step's row numbers.
+        norm: its gradient norm.
+    """
+
+    step: int
+    rows: list[int]
+    norm: Real
+
+
+class HealthState(Spec):
+    """What `Health` knows, in a checkpoint.
+
+    Attributes:
+        skipped: non-finite steps so far.
+        in_a_row: of which at the end.
+        dead: steps with next to no gradient.
+        exploding: steps with a gradient far above those before.
+        norms: every finite norm so far.
+        pending: steps that were not judged yet.
+        first_bad: the step, from 0, with which the last row of non-finite ones began.
+        first_bad_rows: its row numbers.
+    """
+
+    skipped: int
+    in_a_row: int
+    dead: int
+    exploding: int
+    norms: list[float]
+    pending: list[PendingNorm]
+    first_bad: int
+    first_bad_rows: list[int]
+
+
+class ProbeState(Spec):
+    """What `Probe` has seen, in a checkpoint.
+
+    Attributes:
+        suspicions: what was said, by kind: the step at which it began.
+        in_a_row: by kind, the steps in a row at which the probe looked bad.
+    """
+
+    suspicions: dict[str, int]
+    in_a_row: dict[str, list[int]]
 
 
 @dataclass
@@ -90,7 +146,8 @@ class Health:
         """
         if not self._pending:
             return
-        values = torch.stack([norm for _, _, norm in self._pending]).tolist()
+        device = self._pending[-1][2].device  # those of a checkpoint are on the CPU
+        values = torch.stack([norm.to(device) for _, _, norm in self._pending]).tolist()
         for (step, rows, _), norm in zip(self._pending, values, strict=True):
             if math.isfinite(norm):
                 self._count(norm)
@@ -112,6 +169,35 @@ class Health:
         if norm < DEAD_NORM:
             self.dead += 1
         self.norms.append(norm)
+
+    def state(self) -> HealthState:
+        """All of it, norms that were not read yet included: when they are read decides nothing but when they are judged.
+
+        Returns:
+            For a checkpoint.
+        """
+        return HealthState(
+            skipped=self.skipped,
+            in_a_row=self.in_a_row,
+            dead=self.dead,
+            exploding=self.exploding,
+            norms=list(self.norms),
+            pending=[PendingNorm(step=step, rows=rows.tolist(), norm=norm.item()) for step, rows, norm in self._pending],
+            first_bad=self._first_bad[0],
+            first_bad_rows=self._first_bad[1],
+        )
+
+    def restore(self, state: HealthState) -> None:
+        """Put back what `state` gave.
+
+        Args:
+            state: of a checkpoint.
+        """
+        self.skipped, self.in_a_row = state.skipped, state.in_a_row
+        self.dead, self.exploding = state.dead, state.exploding
+        self.norms = list(state.norms)
+        self._pending = [(one.step, np.array(one.rows, dtype=np.int64), torch.tensor(one.norm)) for one in state.pending]
+        self._first_bad = (state.first_bad, list(state.first_bad_rows))
 
     def facts(self) -> dict[str, Any]:
         """What the result says of the gradients.
@@ -201,6 +287,24 @@ class Probe:
         if self.limit is not None and len(self._in_a_row["constant"]) >= self.limit:
             first = self._in_a_row["constant"][0]
             raise Diverged(first - 1, [], [], f"outputs are the same for every example since step {first}")
+
+    def state(self) -> ProbeState:
+        """What it has seen so far.
+
+        Returns:
+            For a checkpoint.
+        """
+        rows = {kind: list(row) for kind, row in self._in_a_row.items()}
+        return ProbeState(suspicions=dict(self.suspicions), in_a_row=rows)
+
+    def restore(self, state: ProbeState) -> None:
+        """Put back what `state` gave.
+
+        Args:
+            state: of a checkpoint.
+        """
+        self.suspicions = dict(state.suspicions)
+        self._in_a_row = {kind: list(row) for kind, row in state.in_a_row.items()}
 
     def _suspect(self, kind: str, bad: bool, step: int, progress: Progress, evidence: str) -> None:
         row = self._in_a_row.setdefault(kind, [])

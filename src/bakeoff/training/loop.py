@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from bakeoff.training.progress import Preempted, Progress
 from bakeoff.training.ranks import ALONE, Ranks
 from bakeoff.training.reduction import GradientSum
 
+Owed = Literal["probe", "validation"]
 READ_EVERY = 20
 """Steps between two readings of norms and losses from the device."""
 PROBES_PER_EPOCH = 10
@@ -65,6 +66,9 @@ class Trainer:
         health: gradient norms and skipped steps.
         updates: how large the steps are beside the weights.
         probe: looks at outputs now and then; None looks at nothing.
+        done: steps made.
+        owed: what is still to follow the last step, in this order: `probe`, `validation`.
+        torn: whether an exception left a step half made, so that the state is of no use.
         ranks: the processes that share the training.
     """
 
@@ -83,14 +87,17 @@ class Trainer:
         self.steps_per_epoch = math.ceil(len(data.rows) / spec.batch_size)
         self.total_steps = self.steps_per_epoch * spec.epochs
         self.optimizer = Optimizer(model, loss, spec, self.total_steps, scaled=spec.precision == "fp16")
+        self._stops = self.evaluation_steps()
         self.health = Health(spec.max_skipped)
         self.updates = UpdateRatio({"head": model.head.weight, "body": model.backbone.last_matrix})
         self.probe: Probe | None = None
-        self.examples = self.tokens = 0
+        self.examples = self.tokens = self.done = 0
+        self.owed: list[Owed] = []
+        self.torn = False
         self.device = model.head.weight.device
         self.share(ALONE)
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        self._loss_steps = 0
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.loss_steps = 0
         # example number of each row of the split, to find a batch's targets
         self._place = np.zeros(int(data.rows.max()) + 1, dtype=np.int64)
         self._place[data.rows] = np.arange(len(data.rows))
@@ -134,21 +141,21 @@ class Trainer:
         measured = (step + 1) % READ_EVERY == 0
         if measured:
             self.updates.before()
+        self.torn = True
         norm = self.optimizer.step(step)
         if measured:
             self.updates.after(step + 1)
         self.health.note(step, rows, norm)
-        self._loss_sum += value.to(torch.float64)
-        self._loss_steps += 1
+        self.loss_sum += value.to(torch.float64)
+        self.loss_steps += 1
         self.examples += len(rows)
         self.tokens += sum(len(part) for part in tokens)
+        self.done, self.owed, self.torn = step + 1, self._follows(step + 1), False
         self._report(step, value, norm)
 
     def _report(self, step: int, value: Tensor, norm: Tensor) -> None:
         if (step + 1) % READ_EVERY == 0:
             self.health.read(self.progress)
-        if self.probe and (step + 1) % max(1, self.steps_per_epoch // PROBES_PER_EPOCH) == 0:
-            self.probe.look(step + 1, self.progress)
         if self.progress.due:
             rate = self.optimizer.adamw.param_groups[0]["lr"]
             facts = {"loss": value.item(), "norm": norm.item(), "rate": rate, "examples": self.examples}
@@ -160,10 +167,34 @@ class Trainer:
         Returns:
             The mean over steps; nan if there was none.
         """
-        mean = float(self._loss_sum.item()) / self._loss_steps if self._loss_steps else math.nan
-        self._loss_sum.zero_()
-        self._loss_steps = 0
+        mean = self._mean_loss()
+        self.loss_sum.zero_()
+        self.loss_steps = 0
         return mean
+
+    def _mean_loss(self) -> float:
+        return float(self.loss_sum.item()) / self.loss_steps if self.loss_steps else math.nan
+
+    def _follows(self, done: int) -> list[Owed]:
+        follows: list[Owed] = []
+        if self.probe and done % max(1, self.steps_per_epoch // PROBES_PER_EPOCH) == 0:
+            follows.append("probe")
+        if done in self._stops:
+            follows.append("validation")
+        return follows
+
+    def _settle(self, validate: Callable[[int, float], bool]) -> bool:
+        """Do what follows a step; whatever was interrupted can be done again. True if training ends here."""
+        ended = False
+        while self.owed:
+            if self.owed[0] == "validation":
+                self.health.read(self.progress)
+                ended = validate(self.done, self._mean_loss())
+                self.mean_loss()
+            elif self.probe:
+                self.probe.look(self.done, self.progress)
+            del self.owed[0]
+        return ended
 
     def evaluation_steps(self) -> set[int]:
         """After how many steps validation takes place.
@@ -175,11 +206,13 @@ class Trainer:
         shares = [math.ceil(self.steps_per_epoch * (k + 1) / per_epoch) for k in range(per_epoch)]
         return {epoch * self.steps_per_epoch + share for epoch in range(self.spec.epochs) for share in shares}
 
-    def run(self, validate: Callable[[int, float], bool]) -> int:
-        """Train.
+    def run(self, validate: Callable[[int, float], bool], between: Callable[[], None] = lambda: None) -> int:
+        """Train, from `done` on.
 
         Args:
-            validate: called with the number of steps done and the mean training loss; True ends the training early.
+            validate: called with the number of steps done and the mean training loss; True ends the training early. It may
+                be called a second time where an exception of its own interrupted it.
+            between: called before each step, when nothing is owed.
 
         Returns:
             The number of steps made.
@@ -189,18 +222,16 @@ class Trainer:
             Preempted: if a stop was asked of any of the processes: all stop before the same step.
             CollectiveError: if another process does not answer.
         """
-        stops = self.evaluation_steps()
         self.model.train()
-        done = 0
-        for epoch in range(self.spec.epochs):
-            order = self.data.rows[epoch_order(self.seed, epoch, len(self.data.rows))]
-            for position in range(self.steps_per_epoch):
-                if self.ranks.agree(self.progress.stop_asked):
-                    raise Preempted
-                self.step(done, batch_of(order, position, self.spec.batch_size))
-                done += 1
-                if done in stops:
-                    self.health.read(self.progress)
-                    if validate(done, self.mean_loss()):
-                        return done
-        return done
+        ended = self._settle(validate)
+        order, at_epoch = self.data.rows, -1
+        while not ended and self.done < self.total_steps:
+            epoch, position = divmod(self.done, self.steps_per_epoch)
+            if epoch != at_epoch:
+                order, at_epoch = self.data.rows[epoch_order(self.seed, epoch, len(self.data.rows))], epoch
+            between()
+            if self.ranks.agree(self.progress.stop_asked):
+                raise Preempted
+            self.step(self.done, batch_of(order, position, self.spec.batch_size))
+            ended = self._settle(validate)
+        return self.done

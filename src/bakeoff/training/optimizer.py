@@ -68,6 +68,9 @@ class Optimizer:
         self.table: TokenTable = model.backbone.token_table
         self.adamw = torch.optim.AdamW(parameter_groups(model, loss, spec), fused=True)
         self.parameters = [p for group in self.adamw.param_groups for p in group["params"]]
+        parts = (("model", model), ("loss", loss))
+        names = {id(p): f"{part}.{name}" for part, module in parts for name, p in module.named_parameters()}
+        self._named = {names[id(p)]: p for p in self.parameters}
         device = model.head.weight.device
         self.loss_scale = torch.tensor(SCALE_START if scaled else 1.0, device=device)
         self.good_steps = torch.zeros((), device=device)
@@ -115,6 +118,35 @@ class Optimizer:
         if self.scaled:
             self._rescale(bad)
         return norm
+
+    def state(self) -> dict[str, Tensor]:
+        """What it has gathered: both moments and the step of each parameter that had a gradient, and the loss scale.
+
+        Returns:
+            Tensors by name, on the CPU.
+        """
+        found = {"loss_scale": self.loss_scale, "good_steps": self.good_steps}
+        for name, parameter in self._named.items():
+            for key, value in self.adamw.state.get(parameter, {}).items():
+                found[f"{name}/{key}"] = value
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave.
+
+        Args:
+            state: tensors by name.
+        """
+        self.loss_scale = torch.empty_like(self.loss_scale).copy_(state["loss_scale"])
+        self.good_steps = torch.empty_like(self.good_steps).copy_(state["good_steps"])
+        self.adamw.state.clear()
+        for key, tensor in state.items():
+            name, _, part = key.rpartition("/")
+            if name:
+                parameter = self._named[name]
+                # laid out as the optimizer lays it out, in memory of its own: the file may be mapped
+                like = torch.empty_like(parameter) if tensor.ndim else torch.empty((), device=parameter.device)
+                self.adamw.state[parameter][part] = like.copy_(tensor)
 
     def _rescale(self, bad: Tensor) -> None:
         """Halve the loss scale after an overflow, double it after 2,000 good steps."""

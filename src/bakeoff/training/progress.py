@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from bakeoff.records.files import canonical_json
 
 EVERY_SECONDS = 1.0
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Preempted(Exception):
@@ -30,11 +32,16 @@ class Progress:
         self.stop_asked = False
 
     def listen(self) -> None:
-        """From now on SIGTERM and SIGINT ask for a stop at the next step."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        """From now on SIGTERM, SIGINT and SIGHUP ask for a stop at the next step; a second one ends the process at once.
+
+        Nothing is torn by that: what must survive is written under another name first.
+        """
+        for number in STOPPING:
             signal.signal(number, self._ask)
 
-    def _ask(self, *_: object) -> None:
+    def _ask(self, number: int, _: object) -> None:
+        if self.stop_asked:
+            os._exit(128 + number)
         self.stop_asked = True
 
     def check(self) -> None:
@@ -55,7 +62,7 @@ class Progress:
         """Write one record.
 
         Args:
-            event: `begin`, `step`, `validation`, `skipped`, `note` or `end`.
+            event: `begin`, `resume`, `step`, `validation`, `skipped`, `warning`, `note` or `end`.
             **facts: what belongs to it.
         """
         now = time.monotonic()

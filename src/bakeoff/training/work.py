@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,12 @@ class Work:
         progress: the child's log.
         keep_model: whether the trained model stays in the product.
         dead_probes: looks in a row at constant outputs that end the trial; None never ends it.
+        resume: folders of earlier attempts, newest first, from whose checkpoints it may go on.
+        checkpoint_seconds: longest time between two checkpoints; None means no limit.
+        checkpoint_steps: the same in optimizer steps.
+        micro_batch_size: examples per forward pass that memory allows; None means the recipe's.
+        evaluation_tokens: tokens per forward pass of an evaluation that memory allows; None means the usual number.
+        phase: what is being done, for the runner, should memory not suffice.
         deviations: what the machine forced; added to by the method.
         ranks: the processes that share the trial; the first of them writes the product.
         shared: the folder of that first process, whose checkpoints all may read; None where there is but one.
@@ -47,6 +55,12 @@ class Work:
     progress: Progress
     keep_model: bool = False
     dead_probes: int | None = None
+    resume: list[Path] = field(default_factory=list)
+    checkpoint_seconds: float | None = None
+    checkpoint_steps: int | None = None
+    micro_batch_size: int | None = None
+    evaluation_tokens: int | None = None
+    phase: Literal["loading", "training", "evaluation"] = "loading"
     deviations: list[str] = field(default_factory=list)
     ranks: Ranks = ALONE
     shared: AttemptFolder | None = None
@@ -60,6 +74,31 @@ class Work:
     def task(self) -> TaskKind:
         """The task kind's part."""
         return make_task(self.trial.task.kind, self.dataset.labels, self.trial.task.metric)
+
+    def passes(self) -> dict[str, Any]:
+        """What was being done, and how large a forward pass was.
+
+        Returns:
+            `phase`, `micro_batch_size` and `evaluation_tokens`; the sizes only where they are known.
+        """
+        training = self.trial.recipe.training
+        usual = training.micro_batch_size if training else None
+        sizes = {"micro_batch_size": self.micro_batch_size or usual, "evaluation_tokens": self.evaluation_tokens}
+        return {"phase": self.phase, **{name: size for name, size in sizes.items() if size}}
+
+    @contextmanager
+    def in_phase(self, phase: Literal["training", "evaluation"]) -> Iterator[None]:
+        """Do something as a part of a phase; the phase stays what it was where memory does not suffice.
+
+        Args:
+            phase: which.
+
+        Yields:
+            Nothing.
+        """
+        before, self.phase = self.phase, phase
+        yield
+        self.phase = before
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """The rows that the study uses: the same for all its trials.

@@ -18,6 +18,7 @@ from bakeoff.records.environment import package_versions
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outcome, State
 from bakeoff.records.specs import JobSpec
+from bakeoff.training.memory import LackOfMemory, is_lack_of_memory
 from bakeoff.training.progress import Preempted, Progress
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     from bakeoff.catalog import registry
 
     work, notes = _work(job, folder, progress)
-    with _stopping_together(progress):
+    with _stopping_together(progress), _short_of_memory(work):
         registry.method(work.trial.recipe.method.name).load()(work)
     return {"deviations": work.deviations, **({"notes": notes} if notes else {})}
 
@@ -119,6 +120,11 @@ def _work(job: JobSpec, folder: AttemptFolder, progress: Progress) -> tuple[Work
         dead_probes=job.dead_probes,
         ranks=ranks,
         shared=AttemptFolder(Path(job.rendezvous).parent) if job.rendezvous else None,
+        resume=[Path(earlier) for earlier in job.resume],
+        checkpoint_seconds=job.checkpoint_seconds,
+        checkpoint_steps=job.checkpoint_steps,
+        micro_batch_size=job.micro_batch_size,
+        evaluation_tokens=job.evaluation_tokens,
     )
     return work, notes
 
@@ -132,6 +138,17 @@ def _stopping_together(progress: Progress) -> Iterator[None]:
         if progress.stop_asked:
             raise Preempted from error
         raise
+
+
+@contextmanager
+def _short_of_memory(work: Work) -> Iterator[None]:
+    """Say with a lack of memory what did not fit: the runner makes that smaller."""
+    try:
+        yield
+    except Exception as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise LackOfMemory(str(error), work.passes()) from error
 
 
 def convert(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
@@ -231,12 +248,13 @@ def judge(error: BaseException) -> Outcome:  # noqa: PLR0911 - one a kind
         examples = f"; rows {rows}" if rows else ""
         where = f"step {getattr(error, 'step', 0) + 1}{examples}; last finite gradient norms: {norms}"
         return Outcome(state=State.DIVERGED, reason=str(error), where=where, remedy="a lower learning rate, or fp32")
-    # torch's CPU allocator raises a plain RuntimeError
-    if isinstance(error, MemoryError) or _of_torch(error, "OutOfMemoryError") or "DefaultCPUAllocator" in str(error):
-        return Outcome(state=State.OOM, reason=f"out of memory: {error}", remedy="a smaller training.micro_batch_size")
+    if is_lack_of_memory(error):
+        facts = getattr(error, "facts", {})
+        remedy = "a smaller training.micro_batch_size"
+        return Outcome(state=State.OOM, reason=f"out of memory: {error}", remedy=remedy, facts=facts)
     if isinstance(error, CollectiveError):
-        facts = {"collective": True}
-        return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy, facts=facts)
+        lost = {"collective": True}
+        return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy, facts=lost)
     if isinstance(error, BakeoffError):
         return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy)
     if name := disk_fault(error):
