@@ -31,7 +31,13 @@ from bakeoff.testing.models import FAMILIES, make_tiny_model
 from tiny import full_trial, make_dataset, tfidf_trial
 
 COMMAND = (sys.executable, "-P", "-m", "bakeoff.worker")
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 PATIENCE = 120.0
 """Seconds without an answer after which something hangs."""
 

@@ -79,7 +79,7 @@ def _touch_lazy_parts(families: list[str]) -> None:
         importlib.import_module(name)
     for family in families:
         touch_tokenizer(family)
-    for kind in ("loss", "method", "metric"):
+    for kind in ("loss", "method", "metric", "task"):
         for card in registry.cards(kind).values():
             try:
                 card.load()
