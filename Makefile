@@ -1,9 +1,9 @@
 # `make setup` once, then `make check` and `make test`. Targets use the active virtual environment, else .venv.
 VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
-CODE := src tests benchmarks
+CODE := src tests benchmarks calibration
 
-.PHONY: setup check format test test-lowest bench
+.PHONY: setup check format test test-lowest bench calibration
 
 setup:
 	python3 -m venv .venv
@@ -35,3 +35,8 @@ test-lowest:
 # Paired with transformers' Trainer; about ten minutes on an otherwise idle machine. The last result stands in benchmarks/results.
 bench:
 	"$(BIN)/python" benchmarks/training_speed.py
+
+# Error rates of the statistics, held against their gates, and the tables of docs/statistics.md; a quarter of an hour on two cores.
+# Thousands of trained heads (`python calibration/real_null.py --keep`) need GoEmotions and are a command of their own.
+calibration:
+	"$(BIN)/python" calibration/run.py --size full --keep

@@ -65,11 +65,11 @@ def correlated_seeds(size: Size) -> dict[str, Any]:
         for share in (0.1, 0.3, 0.6)
     }
     found = {name: _missed(_drawn(world, size), world) for name, world in common.items()}
-    paired = World("paired 0.8", seed=0.3, both=0.3, pairing=0.8)
+    paired = World("paired 0.8", kind="equal", seed=0.3, both=0.3, pairing=0.8)
     drawn = _drawn(paired, size)
     found["pairing correlation 0.8, paired"] = _missed(drawn, paired)
     found["pairing correlation 0.8, taken as unshared"] = _missed(drawn, paired, shared=False)
-    free = World("paired 0", seed=0.3, both=0.3)
+    free = World("paired 0", kind="equal", seed=0.3, both=0.3)
     drawn = _drawn(free, size)
     found["pairing correlation 0, paired"] = _missed(drawn, free)
     found["pairing correlation 0, taken as unshared"] = _missed(drawn, free, shared=False)

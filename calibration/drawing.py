@@ -83,13 +83,13 @@ def group_counts(bits: NDArray[np.uint32], groups: int, labels: int) -> NDArray[
 
 def _seeds(pool: Pool, setting: Setting, generator: np.random.Generator) -> NDArray[np.intp]:
     """Seeds of both recipes, [2, S]: drawn with replacement, or all from one study where seeds hang together."""
-    count = pool.decided.shape[1]
+    count, own = pool.decided.shape[1], pool.identical or not setting.shared
     if pool.studies > 1:
-        study = generator.integers(0, count // pool.studies)
-        drawn = study * pool.studies + generator.permutation(pool.studies)[: setting.seeds]
-        return np.stack([drawn, drawn])
-    rows = generator.integers(0, count, (2, setting.seeds))
-    return np.stack([rows[0], rows[0]]) if setting.shared else rows
+        studies = generator.integers(0, count // pool.studies, 2)
+        rows = np.stack([study * pool.studies + generator.permutation(pool.studies)[: setting.seeds] for study in studies])
+    else:
+        rows = generator.integers(0, count, (2, setting.seeds))
+    return rows if own else np.stack([rows[0], rows[0]])
 
 
 def _examples(pool: Pool, setting: Setting, generator: np.random.Generator) -> NDArray[np.intp]:

@@ -103,7 +103,7 @@ def cells_of(name: str, examples: int, size: Size) -> list[dict[str, Any]]:
     apart = check_against_the_package(drawn, shared)
     if apart > CLOSE_ENOUGH:
         raise RuntimeError(f"{name}: the arrays of the calibration and bakeoff.stats differ by {apart}")
-    # what is estimated: the expected contrast at this n, by all repetitions and seeds; 0 exactly between identical recipes
+    # what is estimated: the expected contrast at this n, by all repetitions and seeds; between identical recipes it is 0
     truth = 0.0 if world.kind == "identical" else float(np.mean(drawn.whole[:, 0] - drawn.whole[:, 1]))
     cells = [_cell(drawn, world, setting, seeds, truth) for seeds in SEEDS]
     seconds = time.perf_counter() - began

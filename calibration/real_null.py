@@ -135,7 +135,8 @@ def null(pool: Pool, examples: int, seeds: int) -> dict[str, Any]:
     Returns:
         Rate of false decisions: ours, and peers'.
     """
-    same = Pool(pool.gold, pool.decided[[0, 0]], pool.labels)
+    models = pool.decided[:1]
+    same = Pool(pool.gold, np.broadcast_to(models, (2, *models.shape[1:])), pool.labels, identical=True)
     chosen = deal(pool.decided.shape[1], seeds, 2)
     setting = Setting(seeds, examples, GROUPS, len(chosen), shared=False)
     drawn = draw(same, setting, stream("null", examples, seeds), chosen=chosen)
@@ -163,12 +164,16 @@ def planted(pool: Pool, examples: int, seeds: int, truth: float) -> dict[str, An
     ours = parts(drawn, seeds)
     shown = np.abs(ours.value) > ours.half()
     design = Design(seeds, examples, GROUPS)
+    many = draw(pool, Setting(seeds, examples, GROUPS, DRAWS), stream("planted many", examples, seeds))
     single = [power(_noise(ours, slice(row, row + 1), setting), design, truth) for row in range(min(200, len(chosen)))]
     return {
         "examples": examples,
         "seeds": seeds,
         "truth": truth,
-        "missed": _judged(drawn, seeds, truth, shared=True),
+        "missed": {
+            "disjoint": _judged(drawn, seeds, truth, shared=True),
+            "redrawn": _judged(many, seeds, truth, shared=True),
+        },
         "found": _rate(shown & (np.sign(ours.value) == np.sign(truth))),
         "wrong way": _rate(shown & (np.sign(ours.value) == -np.sign(truth))),
         "predicted": power(_noise(ours, slice(None), setting), design, abs(truth)),

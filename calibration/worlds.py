@@ -66,10 +66,12 @@ class Pool:
 
     Attributes:
         gold: labels that are borne, [P].
-        decided: labels that are given, [2 recipes, K seeds, P].
+        decided: labels that are given, [2 recipes, K seeds, P]; identical recipes have the same trained models here.
         labels: number of labels.
         cluster: consecutive examples that belong together.
         studies: seeds come in runs of this length that belong to one study; 1 where each stands alone.
+        identical: whether both recipes are one: each draws seeds of its own from the same trained models, so that the true
+            difference is 0 exactly, and not only on average over pools.
     """
 
     gold: NDArray[np.uint32]
@@ -77,6 +79,7 @@ class Pool:
     labels: int = LABELS
     cluster: int = 1
     studies: int = 1
+    identical: bool = False
 
 
 def pack(flags: NDArray[np.bool_]) -> NDArray[np.uint32]:
@@ -142,7 +145,12 @@ def make_pool(world: World, examples: int, seeds: int) -> Pool:
 
     Returns:
         The pool; the same every time.
+
+    Raises:
+        ValueError: if identical recipes are to be paired: they would decide the same.
     """
+    if world.pairing and world.kind == "identical":
+        raise ValueError("identical recipes cannot be paired")
     generator = stream("pool", replace(world, name=""), examples, seeds)
     labels = len(world.rates)
     gold = generator.random((examples, labels)) < np.array(world.rates)
@@ -162,6 +170,9 @@ def make_pool(world: World, examples: int, seeds: int) -> Pool:
             decided[recipe, seed] = pack(fixed + drawn + shifts[recipe, seed] > 0)
     if world.collapse:
         decided[generator.random((2, seeds)) < world.collapse] = 0
+    if world.kind == "identical":
+        models = decided.reshape(1, 2 * seeds, examples)
+        return Pool(pack(gold), np.broadcast_to(models, (2, *models.shape[1:])), labels, world.cluster, studies, identical=True)
     return Pool(pack(gold), decided, labels, world.cluster, studies)
 
 

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakeoff.metrics.ranking import average_precision_macro
-from bakeoff.metrics.scores import SCORES, f1_macro
+from bakeoff.metrics.scores import SCORES, f1_macro, label_f1
 from bakeoff.stats.counting import weighted_scores
 from bakeoff.stats.grouping import draw_groups
 from bakeoff.stats.replicates import (
     Replicates,
     decision_replicates,
     function_replicates,
+    label_replicates,
     mean_replicates,
     plain_replicates,
     replicates,
@@ -38,6 +39,16 @@ def test_every_metric_equals_scoring_what_is_left(seed: int, examples: int, coun
             for group in range(groups.count):
                 kept = groups.of_example != group
                 assert found[name].without[row, group] == pytest.approx(metric(gold[kept], decided[row][kept]), abs=1e-12)
+
+
+def test_labels_one_by_one() -> None:
+    gold, decided = drawn(3)
+    groups = draw_groups(60, count=6)
+    found = label_replicates([1, 2, 3], gold, decided, groups)
+    kept = groups.of_example != 2
+    np.testing.assert_allclose([label.whole[1] for label in found], label_f1(gold, decided[1]))
+    np.testing.assert_allclose([label.without[1, 2] for label in found], label_f1(gold[kept], decided[1][kept]))
+    assert len(found) == 5
 
 
 @given(seed=st.integers(0, 1000))

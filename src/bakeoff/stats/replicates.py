@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.counts import Floats
+from bakeoff.metrics.counts import Floats, Ratio, f1
 from bakeoff.metrics.scores import SCORES
 from bakeoff.stats.counting import AVERAGED, example_values, fast_name, score_counts
 from bakeoff.stats.grouping import Groups
@@ -92,15 +92,44 @@ def decision_replicates(
         )
     found = {}
     if set(metrics) - set(AVERAGED):
-        sums = [groups.sum_rows(flags) for flags in (true & given, given, true)]
-        whole = [part.sum(axis=-2) for part in sums]
-        left = [total[..., None, :] - part for total, part in zip(whole, sums, strict=True)]
+        whole, left = _counts(true, given, groups)
     for name in metrics:
         if name in AVERAGED:
             found[name] = mean_replicates(seeds, example_values(name, true, given), groups)
         else:
             found[name] = Replicates(tuple(seeds), score_counts(name, *whole), score_counts(name, *left), groups.sizes)
     return found
+
+
+def label_replicates(
+    seeds: Sequence[int], gold: NDArray[Any], decided: NDArray[Any], groups: Groups, part: Ratio = f1
+) -> list[Replicates]:
+    """How well each label is found. Differences label by label are exploratory: they are many, and of rare labels noisy.
+
+    Args:
+        seeds: the seeds.
+        gold: whether the example bears the label, [N, L].
+        decided: whether the trial of each seed gave it the label, [S, N, L].
+        groups: of the test set.
+        part: a ratio of `metrics.counts`.
+
+    Returns:
+        Replicates of each label, L of them.
+    """
+    whole, left = _counts(np.asarray(gold).astype(bool), np.asarray(decided).astype(bool), groups)
+    scores, without = part(*whole), part(*left)
+    return [Replicates(tuple(seeds), scores[:, label], without[:, :, label], groups.sizes) for label in range(scores.shape[-1])]
+
+
+def _counts(
+    true: NDArray[np.bool_], given: NDArray[np.bool_], groups: Groups
+) -> tuple[tuple[Floats, Floats, Floats], tuple[Floats, Floats, Floats]]:
+    """Hits, predictions and positives of each label: of all examples, [S, L], and without each group, [S, G, L]."""
+    hits, predicted, positives = (groups.sum_rows(flags) for flags in (true & given, given, true))
+    positives = np.broadcast_to(positives, hits.shape)
+    whole = hits.sum(axis=-2), predicted.sum(axis=-2), positives.sum(axis=-2)
+    left = tuple(total[..., None, :] - part for total, part in zip(whole, (hits, predicted, positives), strict=True))
+    return whole, (left[0], left[1], left[2])
 
 
 def mean_replicates(seeds: Sequence[int], values: NDArray[Any], groups: Groups) -> Replicates:
