@@ -7,7 +7,7 @@ print(api.analyse(summary.run.root).tasks[0].leader)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.errors import CatalogError, ModelError, RunError
 
 if TYPE_CHECKING:
-    from bakeoff.analysis.model import Analysis
+    from bakeoff.analysis.model import Analysis, TaskAnalysis
     from bakeoff.hub.download import Progress
     from bakeoff.hub.models import LocatedModel
     from bakeoff.preflight.provisions import Provision
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from bakeoff.records.paths import Home, RunFolder
     from bakeoff.records.results import State
     from bakeoff.records.specs import Component, Plan, TrialSpec
+    from bakeoff.report.texts import ExampleTexts
     from bakeoff.running.cleaning import Removed
     from bakeoff.running.events import Listener
-    from bakeoff.running.plan_run import Materials
+    from bakeoff.running.plan_run import Materials, RunOrder
     from bakeoff.running.runner import RunSummary
     from bakeoff.running.standing import Standing
     from bakeoff.study.model import Study
@@ -38,6 +39,7 @@ __all__ = [
     "check",
     "clean",
     "draw_losses",
+    "example_texts",
     "fetch",
     "fetch_model",
     "find_run",
@@ -97,7 +99,13 @@ class RunOptions:
 
 
 def check(
-    study: str | Path, profile: str | None = None, overrides: Sequence[str] = (), run_dir: Path | None = None
+    study: str | Path,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    run_dir: Path | None = None,
+    smoke: Sequence[str] = (),
+    told: Callable[[str], None] | None = None,
 ) -> Readiness:
     """Look whether a study can run here and now: no socket is opened, no torch imported, nothing raised.
 
@@ -106,14 +114,21 @@ def check(
         profile: the profile laid over it.
         overrides: values laid over both, each `path.to.key=value`.
         run_dir: the run folder; None means `runs/<name>-<profile>` beside the study.
+        smoke: what is tried besides, with each recipe in a process of its own, of `measure`, `steps` and `sanity`.
+        told: told what is tried.
 
     Returns:
         What every check found, each finding with its remedy.
     """
+    from bakeoff.preflight import smoke as smoking
     from bakeoff.preflight.readiness import look
     from bakeoff.preflight.subject import Asked, gather
+    from bakeoff.running import warm
 
-    return look(gather(Asked(str(study), profile, tuple(overrides), run_dir)))
+    readiness = look(gather(Asked(str(study), profile, tuple(overrides), run_dir)))
+    if not smoke:
+        return readiness
+    return smoking.smoke(readiness, smoke, told or (lambda _: None), warm.WORKER_COMMAND)
 
 
 def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str] = ()) -> PlannedStudy:
@@ -132,16 +147,18 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
         DataError: if a dataset is not here.
         ModelError: if a model is not here.
     """
+    from bakeoff.data.own import import_files
     from bakeoff.data.store import find_dataset
     from bakeoff.hub.models import locate_model
     from bakeoff.records.environment import available_cores, bf16_is_fast
     from bakeoff.records.paths import Home
     from bakeoff.running.plan_run import Materials
     from bakeoff.study.loading import built_in_studies, find_study, load_study
-    from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan, needed_datasets, needed_models
+    from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan, needed_datasets, needed_files, needed_models
 
     home, path = Home.default(), find_study(str(study))
     resolved = load_study(path, profile, overrides)
+    import_files(home, needed_files(resolved))
     datasets = [find_dataset(home, name) for name in needed_datasets(resolved)]
     models = {request.key: locate_model(home, request.name, request.revision) for request in needed_models(resolved)}
     facts = {dataset.name: DatasetFacts(dataset.name, dataset.fingerprint, dataset.labels) for dataset in datasets}
@@ -220,7 +237,26 @@ def run(
         again_failed=chosen.again_failed,
         worker=warm.WORKER_COMMAND,
     )
-    return run_study(order, listener or nobody)
+    before = {trial for trial, state in _states(order).items() if state.ended}
+    summary = run_study(order, listener or nobody)
+    if chosen.workers == 1:  # trials that share the machine say little of what one costs
+        _learn_costs(order, {trial for trial, state in summary.states.items() if state.ended} - before)
+    return summary
+
+
+def _states(order: RunOrder) -> dict[str, State]:
+    from bakeoff.running.plan_run import read_state
+
+    return {trial.id: read_state(order.run, trial).state for trial in order.plan.trials}
+
+
+def _learn_costs(order: RunOrder, ended: set[str]) -> None:
+    """Let later forecasts know what trials took that ended now."""
+    from bakeoff.preflight.learning import learn_from_run
+
+    trials = [trial for trial in order.plan.trials if trial.id in ended]
+    if trials:
+        learn_from_run(order.home, order.run, trials, order.materials)
 
 
 def _lower_is_better(plan_: Plan) -> frozenset[str]:
@@ -475,32 +511,82 @@ def analyse(run: str | Path | None = None) -> Analysis:
     return current_analysis(find_run(run))
 
 
-def write_report(run: RunFolder, analysis: Analysis) -> Path:
+def write_report(run: RunFolder, analysis: Analysis, texts: str | None = None) -> Path:
     """Write the report of an analysis.
 
     Args:
         run: the run folder.
         analysis: its analysis.
+        texts: what is shown of single examples: `none`, `ids` or `all`; None means all of data that ship with Bakeoff, and
+            none of other.
 
     Returns:
         Path of `report.html`.
     """
     from bakeoff.report import html
 
-    return html.write_report(run, analysis)
+    return html.write_report(run, analysis, example_texts(analysis, texts))
 
 
-def report(run: str | Path | None = None) -> Path:
+def example_texts(analysis: Analysis, wanted: str | None = None) -> ExampleTexts:
+    """What a report may show of the examples that an analysis names; it names none of test before test was opened.
+
+    Args:
+        analysis: the analysis.
+        wanted: as for `write_report`.
+
+    Returns:
+        With texts, where they shall be shown.
+
+    Raises:
+        DataError: if texts were asked for and a dataset is not here with the content that was trained on.
+    """
+    from bakeoff.catalog import registry
+    from bakeoff.errors import DataError
+    from bakeoff.records.paths import Home
+    from bakeoff.report.texts import ExampleTexts, Show
+
+    cards = registry.cards("dataset")
+    built_in = all(getattr(cards.get(task.data.dataset), "packaged", False) for task in analysis.tasks)
+    show = Show(wanted) if wanted is not None else Show.ALL if built_in else Show.NONE
+    if show is not Show.ALL:
+        return ExampleTexts(show)
+    try:
+        return ExampleTexts(show, {task.name: _task_texts(Home.default(), task) for task in analysis.tasks})
+    except DataError as error:
+        if wanted is not None:
+            raise
+        return ExampleTexts(Show.IDS, note=f"Texts are not shown: {error.what} ({error.remedy}).")
+
+
+def _task_texts(home: Home, task: TaskAnalysis) -> dict[str, str]:
+    """Texts of a task's named examples by id, of a pair both."""
+    import numpy as np
+
+    from bakeoff.data.store import find_dataset
+
+    if not task.missed:
+        return {}
+    dataset = find_dataset(home, task.data.dataset, task.data.fingerprint)
+    places = {identity: row for row, identity in enumerate(dataset.ids(task.split))}
+    named = sorted({example.id for example in task.missed})
+    rows = np.array([places[identity] for identity in named], dtype=np.int64)
+    pairs = zip(dataset.texts(task.split, rows), dataset.seconds(task.split, rows), strict=True)
+    return {identity: "\n".join(filter(None, pair)) for identity, pair in zip(named, pairs, strict=True)}
+
+
+def report(run: str | Path | None = None, texts: str | None = None) -> Path:
     """Analyse a run and write its report.
 
     Args:
         run: as for `find_run`.
+        texts: as for `write_report`.
 
     Returns:
         Path of `report.html`.
     """
     folder = find_run(run)
-    return write_report(folder, analyse(folder.root))
+    return write_report(folder, analyse(folder.root), texts)
 
 
 def fetch(

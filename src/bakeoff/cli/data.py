@@ -38,19 +38,38 @@ LONGEST_TEXT = 100
 
 @app.command(
     "import",
-    help="Read a dataset's raw files from a folder and store them.\n\n\b\nExample:\n"
-    "  bakeoff data import goemotions ~/Downloads/goemotions",
+    help="Read a dataset's raw files, or data of your own, and store them.\n\n\b\nExamples:\n"
+    "  bakeoff data import goemotions ~/Downloads/goemotions\n"
+    "  bakeoff data import reviews reviews.csv\n"
+    "  bakeoff data import reviews reviews.csv --text body --labels stars\n"
+    "  bakeoff data import tickets tickets/ --labels urgent --labels billing     (a column a label; train.csv, test.csv)",
 )
 def import_(
-    name: Name,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where its raw files lie.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `bakeoff data list`, or one for your own data.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of its raw files; or your own file or folder.")],
+    text: Annotated[str | None, typer.Option("--text", help="Own data: the column of the text.")] = None,
+    second: Annotated[str | None, typer.Option("--second", help="Own data: the other text of a pair; '' for none.")] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option("--labels", help="Own data: the column, or columns, of the labels.")
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Own data: the column of the ids.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Own data: rows that share this stay in one split.")] = None,
+    delimiter: Annotated[str | None, typer.Option("--delimiter", help="Own data: what separates fields.")] = None,
+    separator: Annotated[str | None, typer.Option("--separator", help="Own data: what separates labels in a field; none for nothing.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read a dataset's raw files and store them."""
+    """Read a dataset's raw files, or data of your own, and store them."""
+    from bakeoff.catalog import registry
     from bakeoff.data.importing import import_dataset
+    from bakeoff.data.own import Columns, import_own
     from bakeoff.records.paths import Home
 
-    _stored(import_dataset(Home.default(), name, folder), as_json)
+    if name in registry.cards("dataset"):
+        _stored(import_dataset(Home.default(), name, path), as_json)
+        return
+    columns = Columns(text, second, tuple(labels) if labels else None, id_, group, delimiter, separator)
+    dataset, understood = import_own(Home.default(), name, path, columns)
+    _stored(dataset, as_json, understood.lines, understood.kind)
 
 
 @app.command(
@@ -65,17 +84,25 @@ def fetch(name: Name, as_json: AsJson = False) -> None:
     _stored(fetch_dataset(Home.default(), name, Downloads()), as_json)
 
 
-def _stored(dataset: Dataset, as_json: bool) -> None:
+def _stored(dataset: Dataset, as_json: bool, understood: list[str] | None = None, kind: str = "") -> None:
     from bakeoff.cli.shown import write, write_json
 
     sizes = {split: dataset.size(split) for split in dataset.splits}
     body = {"name": dataset.name, "fingerprint": dataset.fingerprint, "folder": dataset.folder, "rows": sizes}
     if as_json:
-        write_json(body | {"labels": dataset.labels})
+        own = {"kind": kind, "understood": understood} if kind else {}
+        write_json(body | {"labels": dataset.labels} | own)
         return
+    for line in understood or ():
+        write(line)
     rows = ", ".join(f"{split} {count:,}" for split, count in sizes.items())
     write(f"{dataset.name}: {rows} rows, {len(dataset.labels)} labels, fingerprint {dataset.fingerprint[:12]}")
+    for split in dataset.splits:
+        for reason, count in dataset.card["splits"][split]["dropped"].items():
+            write(f"dropped: {count:,} rows of {split}: {reason}")
     write(f"stored in {dataset.folder}")
+    if kind:
+        write(f"in a study: {dataset.name}: {{dataset: {dataset.name}, kind: {kind}}}")
 
 
 @app.command("list", help="List every dataset that a study can name, stored or not.\n\n\b\nExample:\n  bakeoff data list")

@@ -9,7 +9,7 @@ import numpy as np
 from bakeoff.catalog import registry
 from bakeoff.catalog.cards import DatasetCard
 from bakeoff.data.dataset import Dataset, open_dataset
-from bakeoff.data.store import find_dataset, stored_fingerprints
+from bakeoff.data.store import card_of, find_dataset, stored_fingerprints
 from bakeoff.errors import DataError
 from bakeoff.records.paths import Home
 
@@ -130,16 +130,19 @@ class DatasetDescription:
 
 
 def list_datasets(home: Home) -> list[DatasetEntry]:
-    """Every dataset of the catalog, stored or not. Stores nothing.
+    """Every dataset of the catalog, stored or not, and the user's own. Stores nothing.
 
     Args:
         home: where datasets are kept.
 
     Returns:
-        One entry a dataset, in the catalog's order.
+        One entry a dataset, in the catalog's order, then the user's own.
     """
-    cards = registry.cards("dataset").values()
-    return [_entry(home, card) for card in cards if isinstance(card, DatasetCard)]
+    cards = [card for card in registry.cards("dataset").values() if isinstance(card, DatasetCard)]
+    names = {card.name for card in cards}
+    places = sorted(home.datasets.iterdir()) if home.datasets.is_dir() else []
+    own = [place.name for place in places if not place.name.startswith(".") and place.name not in names]
+    return [_entry(home, card) for card in (*cards, *(card_of(home, name) for name in own if stored_fingerprints(home, name)))]
 
 
 def _entry(home: Home, card: DatasetCard) -> DatasetEntry:
@@ -210,7 +213,8 @@ def describe_dataset(dataset: Dataset, examples: int = 3) -> DatasetDescription:
     Returns:
         The facts.
     """
-    card = registry.dataset(dataset.name)
+    known = registry.cards("dataset").get(dataset.name)
+    card = known if isinstance(known, DatasetCard) else DatasetCard(name=dataset.name, summary="your own data")
     return DatasetDescription(
         name=dataset.name,
         summary=card.summary,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bakeoff.catalog import registry
+from bakeoff.catalog.cards import DatasetCard
 from bakeoff.data.dataset import CURRENT_NAME, CURRENT_VERSION, Dataset, open_dataset, write_dataset
 from bakeoff.data.importing import import_packaged, packaged_sources
 from bakeoff.data.rows import Import, Row
@@ -11,6 +12,24 @@ from bakeoff.records.files import read_document
 from bakeoff.records.paths import Home
 
 __all__ = ["Dataset", "Import", "Row", "find_dataset", "open_dataset", "stored_fingerprints", "write_dataset"]
+
+
+def card_of(home: Home, name: str) -> DatasetCard:
+    """The card of a dataset of the catalog, or of one that the user imported under a name of their own.
+
+    Args:
+        home: where datasets are kept.
+        name: the dataset's name.
+
+    Returns:
+        The card; one without code for the user's own.
+
+    Raises:
+        CatalogError: if neither bears the name.
+    """
+    if name in registry.cards("dataset") or not stored_fingerprints(home, name):
+        return registry.dataset(name)
+    return DatasetCard(name=name, summary="your own data", terms="the user's own data", task="")
 
 
 def stored_fingerprints(home: Home, name: str) -> list[str]:
@@ -44,7 +63,7 @@ def find_dataset(home: Home, name: str, fingerprint: str | None = None) -> Datas
         CatalogError: if no dataset bears the name.
         DataError: if it is not stored, or torn; the remedy imports or fetches it.
     """
-    card = registry.dataset(name)
+    card = card_of(home, name)
     stored = stored_fingerprints(home, name)
     chosen = fingerprint or _current(home, name, stored)
     if card.packaged and chosen not in stored:
@@ -77,7 +96,7 @@ def _current(home: Home, name: str, stored: list[str]) -> str:
 
 
 def _open(home: Home, name: str, fingerprint: str, fresh: bool) -> Dataset:
-    card = registry.dataset(name)
+    card = card_of(home, name)
     try:
         found = open_dataset(home.datasets / name / fingerprint)
     except DataError:
@@ -93,6 +112,8 @@ def _open(home: Home, name: str, fingerprint: str, fresh: bool) -> Dataset:
 
 
 def _remedy(name: str) -> str:
-    card = registry.dataset(name)
+    card = registry.cards("dataset").get(name)
+    if not isinstance(card, DatasetCard):
+        return f"bakeoff data import {name} FILE, with the file that it is in"
     by_hand = f"bakeoff data import {name} FOLDER, with the folder of its raw files"
     return f"bakeoff fetch STUDY downloads it, or {by_hand}" if card.hub else by_hand

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bakeoff.catalog.registry import nearest
 from bakeoff.errors import Fault, StudyError
+from bakeoff.study.claims_checking import check_claims
 from bakeoff.study.faults import Faults, validate
 from bakeoff.study.matrix import expand
 from bakeoff.study.model import Recipe, Study
@@ -145,9 +146,10 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
     With `known`, a tree that is checked on its own, only what differs from it need be looked at, and no study is built.
     """
     entry = validate(StudyFile, tree, faults)
-    check_references(tree, profiles, faults)
+    check_references(tree, profiles, path.parent, faults)
     tasks = (tree.at("tasks") or tree.holding({})).entries
     kinds = _kinds(tree)
+    check_claims(tree, kinds, faults)
     around = Surroundings(tree, kinds, path.parent, faults)
     check_defaults(around)
     recipes: dict[str, Recipe] = {}
@@ -159,13 +161,14 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
         return None
     return Study(
         name=entry.name or _name_of(path),
-        tasks={name: resolve_task(tasks[name], task) for name, task in entry.tasks.items()},
+        tasks={name: resolve_task(tasks[name], task, path.parent) for name, task in entry.tasks.items()},
         recipes=recipes,
         seeds=entry.seeds,
         data_seed=entry.data_seed,
         baseline=entry.baseline or "",
         limits=entry.limits,
         keep=entry.keep,
+        sanity=entry.sanity,
         tuned=entry.tuned,
         claims=entry.claims,
         expect=entry.expect,

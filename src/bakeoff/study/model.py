@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from bakeoff.errors import Fault
 from bakeoff.records.specs import Component, Pooling
 from bakeoff.study.reading import LINE_BREAK, core_value
-from bakeoff.study.shape import Entry, Limits, Phase, Sweep, Training, Tuned, Verdict
+from bakeoff.study.shape import Columns, Entry, Limits, Phase, Sweep, Training, Tuned, Verdict
 from bakeoff.study.tree import Node
+
+FULL_PROFILE = "full"
 
 
 class ModelRequest(BaseModel):
@@ -78,6 +80,8 @@ class Task(Entry):
 
     Attributes:
         dataset: the dataset's name.
+        file: absolute path of the user's own data; None for a dataset of the catalog, or one that was imported by name.
+        columns: which column of that file is what.
         kind: the kind of task.
         metric: the metric that chooses checkpoints and ranks recipes.
         max_length: tokens kept of a text, special tokens included.
@@ -87,6 +91,8 @@ class Task(Entry):
     """
 
     dataset: str
+    file: str | None = None
+    columns: Columns | None = None
     kind: str
     metric: str
     max_length: int
@@ -107,6 +113,7 @@ class Study(BaseModel):
         baseline: the recipe that others are compared with, or empty.
         limits: what a trial and the study may use.
         keep: models kept after completion.
+        sanity: whether each recipe has to learn ten examples by heart before any trial; `auto` means in the profile `full`.
         tuned: how much recipes were tuned before this study, by name.
         claims: sentences that the verdict answers, as written.
         expect: lowest and highest expected value, by recipe and metric.
@@ -127,6 +134,7 @@ class Study(BaseModel):
     baseline: str = ""
     limits: Limits
     keep: Literal["none", "best", "winner", "all"]
+    sanity: Literal["on", "off", "auto"] = "auto"
     tuned: dict[str, Tuned] = Field(default_factory=dict)
     claims: list[str]
     expect: dict[str, dict[str, list[float]]]
@@ -135,6 +143,11 @@ class Study(BaseModel):
     sweep: Sweep | None = None
     profile: str = ""
     path: Path
+
+    @property
+    def has_to_be_sane(self) -> bool:
+        """Whether each recipe has to learn ten examples by heart before the first trial."""
+        return self.sanity == "on" or (self.sanity == "auto" and self.profile == FULL_PROFILE)
 
     _places: Mapping[str, Node] = PrivateAttr(default_factory=dict)
 
@@ -171,7 +184,7 @@ class Study(BaseModel):
             YAML text; loading it gives the same trials.
         """
         body: dict[str, Any] = {"bakeoff": 1, "name": self.name}
-        body["tasks"] = {name: task.model_dump(mode="json", exclude_none=True) for name, task in self.tasks.items()}
+        body["tasks"] = {name: _task_body(task) for name, task in self.tasks.items()}
         body["recipes"] = {name: _recipe_body(recipe) for name, recipe in self.recipes.items()}
         if self.baseline:
             body["baseline"] = self.baseline
@@ -186,7 +199,13 @@ class Study(BaseModel):
             body["verdict"] = verdict
         # limits keep their nulls: there, null (no limit) is not the default
         body |= {"limits": self.limits.model_dump(mode="json"), "keep": self.keep}
+        if self.sanity != "auto":
+            body["sanity"] = self.sanity
         return yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _task_body(task: Task) -> dict[str, Any]:
+    return task.model_dump(mode="json", exclude_none=True, exclude={"dataset"} if task.file else None)
 
 
 def _recipe_body(recipe: Recipe) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from bakeoff.errors import Fault, StudyError
 from bakeoff.records.specs import ModelSpec, Plan, Precision, RecipeSpec, TaskSpec, TrainingSpec, TrialSpec
 from bakeoff.study.model import ModelRequest, Recipe, Study
-from bakeoff.study.shape import Training
+from bakeoff.study.shape import Columns, Training
 
 HEAD_FACTOR = 10
 # their attention overflows half precision's range
@@ -53,6 +54,31 @@ def needed_datasets(study: Study) -> list[str]:
         Names, each once, in the order of the file.
     """
     return list(dict.fromkeys(task.dataset for task in study.tasks.values()))
+
+
+def needed_files(study: Study) -> dict[str, tuple[Path, Columns]]:
+    """The user's own files that a study needs.
+
+    Args:
+        study: the study.
+
+    Returns:
+        Path and columns by the name under which the data are stored.
+
+    Raises:
+        StudyError: if two files, or two readings of one, would bear the same name.
+    """
+    found: dict[str, tuple[Path, Columns]] = {}
+    for name, task in study.tasks.items():
+        if task.file is None:
+            continue
+        wanted = (Path(task.file), task.columns or Columns())
+        if found.setdefault(task.dataset, wanted) != wanted:
+            fault = study.fault(
+                [f"tasks.{name}.file"], f"two different data sets would be called {task.dataset}", "another file name"
+            )
+            raise StudyError([fault], str(study.path))
+    return found
 
 
 def needed_models(study: Study) -> list[ModelRequest]:
@@ -113,7 +139,12 @@ def _task_spec(study: Study, name: str, datasets: Mapping[str, DatasetFacts]) ->
     task = study.tasks[name]
     fingerprint = datasets[task.dataset].fingerprint
     return TaskSpec.model_validate(
-        {"name": name, "fingerprint": fingerprint, "data_seed": study.data_seed, **task.model_dump()}
+        {
+            "name": name,
+            "fingerprint": fingerprint,
+            "data_seed": study.data_seed,
+            **task.model_dump(exclude={"file", "columns"}),
+        }
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from bakeoff.catalog.cards import DatasetCard, MetricCard, TaskCard
 from bakeoff.catalog.registry import cards
 from bakeoff.study.components import find_card
 from bakeoff.study.faults import Faults
 from bakeoff.study.model import Task
-from bakeoff.study.shape import TaskEntry
+from bakeoff.study.shape import NAME_PATTERN, TaskEntry
 from bakeoff.study.tree import Node, names_in
 
 THRESHOLD = re.compile(r"0?\.[0-9]+")
@@ -32,15 +33,19 @@ def task_kind(task: Node) -> str:
     return card.task if isinstance(card, DatasetCard) else ""
 
 
-def check_task(task: Node, faults: Faults) -> None:
+def check_task(task: Node, folder: Path, faults: Faults) -> None:
     """Check the names that a task gives, and that they fit one another.
 
     Args:
         task: the task's node.
+        folder: what paths are relative to.
         faults: where faults are recorded.
     """
     dataset, kind_node, metric = task.at("dataset"), task.at("kind"), task.at("metric")
-    card = find_card("dataset", dataset, faults) if dataset else None
+    _check_source(task, folder, faults)
+    # a name that the catalog does not have may be the user's own, which only the home folder knows: then the kind must be said
+    card = find_card("dataset", dataset, faults) if dataset and not (kind_node and _is_name(dataset)) else None
+    card = card or (cards("dataset").get(str(dataset.value)) if dataset else None)
     if kind_node:
         find_card("task", kind_node, faults)
     kind = task_kind(task)
@@ -53,20 +58,59 @@ def check_task(task: Node, faults: Faults) -> None:
             faults.add_name(metric, "metric", known)
 
 
-def resolve_task(task: Node, entry: TaskEntry) -> Task:
+def _is_name(node: Node) -> bool:
+    return isinstance(node.value, str) and re.fullmatch(NAME_PATTERN, node.value) is not None
+
+
+def _check_source(task: Node, folder: Path, faults: Faults) -> None:
+    """A task has a dataset, or a file of the user's own with its kind."""
+    dataset, file, columns = task.at("dataset"), task.at("file"), task.at("columns")
+    if not task.is_mapping:
+        return
+    if dataset is None and file is None:
+        faults.add(task, "its data are missing", "dataset: a name of the catalog, or file: a path of your own", missing="dataset")
+    if dataset is not None and file is not None:
+        faults.add(file, "the data stand twice", "either dataset or file", key=True)
+    if file is None and columns is not None:
+        faults.add(columns, "only a file of your own has columns to name", "leave columns out", key=True)
+    if file is None or not isinstance(file.value, str) or not file.value:
+        return
+    if not (folder / Path(file.value).expanduser()).exists():
+        faults.add(file, "there is no such file", f"a path relative to the study file (looked for at {folder / file.value})")
+    if task.at("kind") is None:
+        faults.add(file, "a file of your own needs the kind of its task", f"kind: one of {', '.join(cards('task'))}", key=True)
+
+
+def own_name(file: str) -> str:
+    """What a dataset of the user's own is called.
+
+    Args:
+        file: path of its file or folder.
+
+    Returns:
+        The file's name without its suffix, in the signs that names are made of.
+    """
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", Path(file).stem).strip("-.+_")[:60] or "own"
+
+
+def resolve_task(task: Node, entry: TaskEntry, folder: Path) -> Task:
     """Fill in a task that has no faults.
 
     Args:
         task: the task's node.
         entry: the same, validated.
+        folder: what paths are relative to.
 
     Returns:
-        The task with kind and metric.
+        The task with kind and metric, and the absolute path of its file.
     """
     kind = task_kind(task)
     card = cards("task")[kind]
     assert isinstance(card, TaskCard)
-    return Task(**{**entry.model_dump(), "kind": kind, "metric": entry.metric or card.metrics[0]})
+    resolved = {**entry.model_dump(), "kind": kind, "metric": entry.metric or card.metrics[0], "columns": entry.columns}
+    if entry.file is not None:
+        resolved |= {"dataset": own_name(entry.file), "file": str((folder / Path(entry.file).expanduser()).resolve())}
+    return Task(**resolved)
 
 
 def check_metric(node: Node, written: str, faults: Faults) -> None:
@@ -122,17 +166,18 @@ def _check_phases(root: Node, recipes: list[str], profiles: list[str], faults: F
             faults.add(top, "chooses more recipes than there are", f"at most {len(recipes)}")
 
 
-def check_references(root: Node, profiles: list[str], faults: Faults) -> None:
+def check_references(root: Node, profiles: list[str], folder: Path, faults: Faults) -> None:
     """Check that what names a recipe, a task or a profile names one that is there, and that values fit one another.
 
     Args:
         root: the study's tree, the matrix expanded.
         profiles: names of the study's profiles.
+        folder: what paths are relative to.
         faults: where faults are recorded.
     """
     recipes = names_in(root.at("recipes"))
     for task in (root.at("tasks") or root.holding({})).entries.values():
-        check_task(task, faults)
+        check_task(task, folder, faults)
     recipe_node = root.at("recipes") or root
     if not recipes and (recipe_node is root or recipe_node.is_mapping):
         faults.add(

@@ -140,12 +140,36 @@ class RecipeEntry(RecipeSettings):
     on: dict[str, RecipeSettings] = {}
 
 
+class Columns(Entry):
+    """Which column of a user's own file is what; what is not named is found out, and `bakeoff data import` shows it.
+
+    Attributes:
+        text: the text.
+        second: the other text of a pair; an empty one means none.
+        labels: the column of the labels, or a list of columns, if each label has its own.
+        id: ids that are unique within a split.
+        group: what rows that must stay in one split share.
+        delimiter: what separates fields of a text file.
+        separator: what separates labels in one column; `none` for nothing.
+    """
+
+    text: Text | None = None
+    second: str | None = None
+    labels: Text | Annotated[list[Text], Field(min_length=1)] | None = None
+    id: Text | None = None
+    group: Text | None = None
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    separator: Text | None = None
+
+
 class TaskEntry(Entry):
     """What is to be solved.
 
     Attributes:
-        dataset: a dataset of the catalog.
-        kind: the kind of task; without it, what the dataset's card says.
+        dataset: a dataset of the catalog; or, with `kind`, one of your own that was imported under this name.
+        file: your own data in place of that: a CSV, TSV, JSON, Parquet or Arrow file, or a folder with one a split.
+        columns: which column of that file is what.
+        kind: the kind of task; without it, what the dataset's card says. A file of your own needs it.
         metric: the metric that chooses checkpoints and ranks recipes; without it, the kind's first.
         max_length: tokens kept of a text, special tokens included.
         train_limit: examples drawn from the train split; null means all.
@@ -153,7 +177,9 @@ class TaskEntry(Entry):
         test_limit: the same for test.
     """
 
-    dataset: Text
+    dataset: Text | None = None
+    file: Text | None = None
+    columns: Columns | None = None
     kind: Text | None = None
     metric: Text | None = None
     max_length: int = Field(default=128, ge=4)
@@ -287,6 +313,7 @@ class StudyFile(Entry):
         verdict: when the verdict is green or yellow.
         limits: what a trial and the study may use.
         keep: models kept after completion.
+        sanity: whether each recipe has to learn ten examples by heart before any trial; `auto` means in the profile `full`.
     """
 
     bakeoff: Literal[1] = 1
@@ -307,3 +334,4 @@ class StudyFile(Entry):
     verdict: Verdict = Verdict()
     limits: Limits = Limits()
     keep: Literal["none", "best", "winner", "all"] = "best"
+    sanity: Literal["on", "off", "auto"] = "auto"
