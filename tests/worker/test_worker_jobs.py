@@ -18,6 +18,7 @@ from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outcome, State
 from bakeoff.records.specs import JobSpec
 from bakeoff.training.health import Diverged
+from bakeoff.training.memory import LackOfMemory
 from bakeoff.training.progress import Preempted
 from bakeoff.worker.families import exists, modules_of
 from bakeoff.worker.jobs import JOBS, TRACEBACK_LINES, judge, peak_bytes, run_job
@@ -37,6 +38,7 @@ def cpu_allocation_error() -> RuntimeError:
         (MemoryError("no room"), State.OOM, "out of memory: no room"),
         (torch.OutOfMemoryError("CUDA out of memory"), State.OOM, "out of memory: CUDA out of memory"),
         (Diverged(4, [7, 9], [0.5, 1234.5678]), State.DIVERGED, "loss or gradient not finite from step 5 on"),
+        (LackOfMemory("no room", {"phase": "evaluation"}), State.OOM, "out of memory: no room"),
         (ModelError("too short", "m", "lengthen it"), State.FAILED, "too short"),
         (ZeroDivisionError("by zero"), State.FAILED, "ZeroDivisionError: by zero"),
     ],
@@ -68,6 +70,11 @@ def test_an_error_of_the_disk_is_named(error: BaseException, name: str) -> None:
     assert (outcome.state, outcome.facts.get("errno", "")) == (State.FAILED, name)
     assert bool(outcome.traceback) != bool(name)
     assert (outcome.where == "/a/file") == (getattr(error, "filename", None) == "/a/file" and bool(name))
+
+
+def test_what_did_not_fit_is_told_to_the_runner() -> None:
+    facts = {"phase": "training", "micro_batch_size": 4}
+    assert judge(LackOfMemory("no room", facts)).facts == facts
 
 
 def test_another_runtime_error_is_not() -> None:
@@ -111,7 +118,7 @@ def test_a_traceback_is_cut_at_its_beginning() -> None:
 @pytest.fixture
 def folder(hostile_path: Path) -> Iterator[AttemptFolder]:
     """A job's folder; a job listens to signals, which the test process must not go on doing."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield AttemptFolder(hostile_path)
     for number, handler in before.items():
         signal.signal(number, handler)
