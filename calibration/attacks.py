@@ -21,6 +21,7 @@ from procedures import parts
 from worlds import World, make_pool, stream
 
 SEEDS = (3, 5, 10)
+FUTILE = 0.5
 
 
 def _drawn(world: World, size: Size, **changes: Any) -> Drawn:
@@ -111,11 +112,34 @@ def habits(size: Size) -> dict[str, Any]:
         f"declared looks, a difference to be found: {name}": value
         for name, value in _looks(_drawn(better, size), better).items()
     }
-    rivals = np.stack([parts(_drawn(replace(world, name=f"rival {one}"), size), 5).p() for one in range(5)])
+    drawn_rivals = [_drawn(replace(world, name=f"rival {one}"), size) for one in range(5)]
+    rivals = np.stack([parts(one, 5).p() for one in drawn_rivals])
     found["any of 5 identical rivals at S = 5, uncorrected"] = float(np.mean((rivals <= ALPHA).any(axis=0)))
     corrected = np.apply_along_axis(holm, 0, rivals)
     found["any of 5 identical rivals at S = 5, Holm"] = float(np.mean((corrected <= ALPHA).any(axis=0)))
+    found |= {f"racing 5 identical rivals: {name}": value for name, value in _race(drawn_rivals).items()}
+    strong = World("strong", kind="planted", recipe=0.4, gain=0.6)
+    rivals_shown = [_drawn(replace(strong, name=f"strong {one}"), size) for one in range(5)]
+    found |= {f"racing 5 rivals that differ greatly: {name}": value for name, value in _race(rivals_shown).items()}
     return found
+
+
+def _race(rivals: list[Drawn]) -> dict[str, float]:
+    """Declared looks at several rivals: Holm at each look, over all that began; p above one half drops a rival for good."""
+    looks = Looks()
+    p_values = np.stack([[parts(one, seeds).p() for one in rivals] for seeds in looks.seeds])
+    alive = np.ones(p_values.shape[1:], dtype=bool)
+    shown, used = np.zeros_like(alive), np.zeros(alive.shape)
+    for seeds, alpha, p in zip(looks.seeds, looks.alphas, p_values, strict=True):
+        used[alive] = seeds
+        corrected = np.apply_along_axis(holm, 0, np.where(alive, p, 1.0))
+        shown |= alive & (corrected <= alpha)
+        alive &= ~shown & (p <= FUTILE)
+    return {
+        "any shown": float(np.mean(shown.any(axis=0))),
+        "each shown": float(np.mean(shown)),
+        "share of the seeds used": float(np.mean(used) / looks.seeds[-1]),
+    }
 
 
 def _looks(drawn: Drawn, world: World) -> dict[str, float]:

@@ -33,6 +33,7 @@ from bakeoff.stats.power import Design, Noise, power
 from drawing import Drawn, Setting, draw
 from features import Features, load_features
 from procedures import PEERS, Parts, check_against_the_package, parts
+from tables import write_docs
 from worlds import Pool, pack, stream
 
 RESULT = Path(__file__).parent / "results" / "real_null.json"
@@ -236,6 +237,7 @@ def main() -> None:
     if options.keep:
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_docs()
     print(json.dumps({name: document[name] for name in ("null", "planted", "seconds")}, indent=1, ensure_ascii=False))
 
 

@@ -89,7 +89,7 @@ def main() -> int:
         place = RESULTS / f"calibration-{options.size}.json"
         place.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         if options.size == "full":
-            write_docs(document)
+            write_docs()
     print(json.dumps({"seconds": measured["seconds"], "gates": measured["gates"]}, indent=1, ensure_ascii=False))
     return 0 if all(gate["holds"] for gate in measured["gates"].values()) else 1
 
