@@ -1,9 +1,9 @@
 # `make setup` once, then `make check` and `make test`. Targets use the active virtual environment, else .venv.
 VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
-CODE := src tests benchmarks calibration
+CODE := src tests benchmarks calibration soak
 
-.PHONY: setup check format test test-lowest bench calibration
+.PHONY: setup check format test test-lowest bench calibration soak
 
 setup:
 	python3 -m venv .venv
@@ -40,3 +40,8 @@ bench:
 # Thousands of trained heads (`python calibration/real_null.py --keep`) need GoEmotions and are a command of their own.
 calibration:
 	"$(BIN)/python" calibration/run.py --size full --keep
+
+# The fault table at its full sizes, rows 1 to 18, 25, 26, 29 and 31, and what other tools do on three of them; at most 90 minutes
+# on two cores. The table is kept in soak/results. One row: `python -m soak --rows 5 --size full`.
+soak:
+	"$(BIN)/python" -m soak --size full --peers

@@ -1,0 +1,119 @@
+"""Row 31: two thousand tiny trials, two in a hundred killed: nothing grows, nothing slows down."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import statistics
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psutil
+
+from soak.context import Context, RowResult
+from soak.judging import faults_of
+from soak.processes import children_of
+from soak.stubs import StubStudy
+
+KILLED = 0.02
+GROWTH_BYTES = 16 << 20
+"""What a runner may grow over the second half: its plan, its queue and its caches are there from the start."""
+SLOWER = 1.5
+
+
+@dataclass
+class Samples:
+    """What a runner used, sampled.
+
+    Attributes:
+        bytes: resident memory.
+        descriptors: open files.
+        threads: threads.
+    """
+
+    bytes: list[int] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+
+    def take(self, process: psutil.Process) -> None:
+        """Take a sample.
+
+        Args:
+            process: the runner.
+        """
+        with suppress(psutil.Error):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return
+            self.bytes.append(process.memory_info().rss)
+            self.descriptors.append(process.num_fds())
+            self.threads.append(process.num_threads())
+
+
+def many_trials(context: Context) -> RowResult:
+    """Run very many stub trials, and kill some of them while they run.
+
+    Args:
+        context: what the row is given.
+
+    Returns:
+        What came of it: all complete; memory, descriptors and threads flat; the last tenth as fast as the first.
+    """
+    trials, result = context.pick(60, 2000), RowResult()
+    # a moment, so that a child can be met alive; it does not matter for what the runner costs
+    jobs = {"ok": {"seconds": 0.05}}
+    study = StubStudy(context.place("run-of-many") / "run", jobs, trials, limits={"retries": 5})
+    samples, killed = Samples(), 0
+    runner = study.start()
+    process, draws = psutil.Process(runner.pid), context.draws()
+    while runner.running:
+        time.sleep(0.1)
+        samples.take(process)
+        if killed < trials * KILLED:
+            killed += _kill(study, draws)
+    ended = runner.wait()
+    result.tried = trials
+    result.expect(ended.exit == 0 and not ended.traceback, f"the runner ended with {ended.exit}: {ended.err[-500:]}", study.run)
+    result.expect(killed >= trials * KILLED, f"only {killed} were met alive and killed")
+    result.blame(faults_of(study.folder, trials))
+    result.blame(_growth(samples))
+    if context.full:
+        _pace(study, result)
+    result.notes.append(
+        f"{killed} killed; memory {samples.bytes[-1] >> 20} MiB, {samples.descriptors[-1]} descriptors at the end"
+    )
+    return result
+
+
+def _kill(study: StubStudy, draws: random.Random) -> int:
+    pids = children_of(study.run) if draws.random() < 0.3 else []
+    for pid in pids[:1]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return 1
+    return 0
+
+
+def _growth(samples: Samples) -> list[str]:
+    """The middle of the second tenth against the middle of the last."""
+    faults, tenth = [], max(1, len(samples.bytes) // 10)
+    for name, values, allowed in (
+        ("bytes of memory", samples.bytes, GROWTH_BYTES),
+        ("descriptors", samples.descriptors, 2),
+        ("threads", samples.threads, 1),
+    ):
+        early, late = (statistics.median(part) for part in (values[tenth : 2 * tenth] or values, values[-tenth:]))
+        if late - early > allowed:
+            faults.append(f"{name} grew from {early:.0f} to {late:.0f}")
+    return faults
+
+
+def _pace(study: StubStudy, result: RowResult) -> None:
+    """Time between the ends of consecutive trials, of the first 200 and of the last."""
+    at = sorted(path.stat().st_mtime for path in study.folder.trials.glob("*/result.json"))
+    gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
+    first, last = statistics.median(gaps[:200]), statistics.median(gaps[-200:])
+    result.notes.append(f"a trial took {first * 1e3:.0f} ms among the first 200, {last * 1e3:.0f} ms among the last")
+    result.expect(last <= first * SLOWER, f"the last 200 trials took {last / first:.2f} times as long as the first")
