@@ -168,10 +168,11 @@ def verdict(document: dict[str, Any]) -> str:
     size = " × ".join(f"{study[name]} {name}" for name in ("recipes", "seeds", "examples", "labels"))
     rows = [[name, f"{seconds:.2f}"] for name, seconds in everything["runs"][-1]["parts"].items()]
     return (
-        f"`{document['command']}`, {document['date']}, on {machine(document)}: {size}. All jackknife replicates of macro-F1 are "
-        f"{ratio['median']:.0f} ({ratio['low']:.0f} to {ratio['high']:.0f}) times as fast as scikit-learn called once a "
-        f"replicate, with equal scores. All that a verdict and its report say takes {everything['seconds']['median']:.0f} s and "
-        f"{everything['peak_bytes'] / 2**20:.0f} MiB:\n\n" + table(["part", "s"], rows)
+        f"`{document['command']}`, {document['date']}, on {machine(document)}: {size}. All jackknife replicates of macro-F1 "
+        f"are {ratio['median']:.0f} ({ratio['low']:.0f} to {ratio['high']:.0f}) times as fast as scikit-learn called once a "
+        f"replicate, with equal scores. All that a verdict and its report say takes "
+        f"{everything['seconds']['median']:.0f} s and {everything['peak_bytes'] / 2**20:.0f} MiB:\n\n"
+        + table(["part", "s"], rows)
     )
 
 
