@@ -54,7 +54,7 @@ def test_an_unfinished_run_shows_validation_and_never_opens_test(tmp_path: Path,
     assert not run.looks.exists()
     assert not run.analysis.exists()
     kinds = {standing.recipe: [flag.kind for flag in standing.flags] for standing in analysis.tasks[0].standings}
-    assert kinds["bce"] == ["unfinished"]
+    assert kinds["bce"] == ["unfinished", "deviating"]
 
 
 def test_a_result_that_does_not_verify_is_not_an_end(tmp_path: Path) -> None:

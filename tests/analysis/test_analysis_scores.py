@@ -70,7 +70,7 @@ def test_means_and_ranking_are_over_seeds_on_test(analysis) -> None:
 def test_failed_trials_stay_in_view(analysis) -> None:
     bad = analysis.tasks[0].standings[-1]
     assert (bad.planned, bad.complete, bad.failed) == (3, 2, 1)
-    assert [flag.kind for flag in bad.flags] == ["incomplete", "below-simple"]
+    assert [flag.kind for flag in bad.flags] == ["incomplete", "deviating", "below-simple"]
     assert "seed 2024 failed" in bad.flags[0].text
     failed = next(trial for trial in analysis.trials if trial.state is State.FAILED)
     assert failed.reason == "the loss was not finite 25 times in a row"
@@ -130,7 +130,7 @@ def test_collapsed_and_non_finite_trials_are_named(tmp_path: Path) -> None:
         complete_trial(run.trial(spec.id), spec, wanted, splits)
     (task,) = analyse(run).tasks
     flags = {standing.recipe: [flag.kind for flag in standing.flags] for standing in task.standings}
-    assert flags == {"bce": [], "flat": ["collapsed"], "wild": ["not-finite"]}
+    assert flags == {"bce": ["deviating"], "flat": ["collapsed", "deviating"], "wild": ["not-finite", "deviating"]}
     wild = next(standing for standing in task.standings if standing.recipe == "wild")
     assert math.isnan(wild.score.mean)
     assert wild.rank == 0

@@ -6,17 +6,19 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bakeoff.analysis import gate
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
 from bakeoff.analysis.load import current_stored, write_analysis
+from bakeoff.analysis.missing import missed_examples, missed_labels
 from bakeoff.analysis.model import Analysis, TaskAnalysis
 from bakeoff.analysis.ranking import Field, best_simple, label_ranges, rank
 from bakeoff.analysis.recipes import describe_recipes, read_proposals
 from bakeoff.analysis.recognising import no_skill_scores, recognise
 from bakeoff.analysis.scoring import Yardstick, describe_fit, fit, score_split, yardstick
-from bakeoff.analysis.trial_model import TrialAnalysis
+from bakeoff.analysis.trial_model import Split, TrialAnalysis
 from bakeoff.analysis.trials import Scored, describe_trial
 from bakeoff.errors import RunError
 from bakeoff.records.paths import RunFolder, TrialFolder
@@ -108,19 +110,24 @@ def _analyse_task(
     trials: list[TrialAnalysis] = []
     sample: dict[str, Outputs] = {}
     no_skill: dict[str, float] = {}
+    split: Split = "validation" if tests is None else "test"
+    missed: dict[str, list[NDArray[np.bool_]]] = {record.spec.recipe.name: [] for record in records}
     for record in records:
         splits = _outputs(record, tests)
         check_same_examples(sample, splits, record.folder)
         if splits and not sample:
             sample = splits
             no_skill = no_skill_scores(measure, {split: outputs.gold for split, outputs in sample.items()})
-        trials.append(_analyse_trial(record, measure, splits, no_skill))
+        described, wrong = _analyse_trial(record, measure, splits, no_skill)
+        trials.append(described)
+        if wrong is not None:
+            missed[record.spec.recipe.name].append(wrong)
     specs = {record.spec.recipe.name: record.spec.recipe for record in records}
     field = Field(
         trials=trials,
         recipes={name: spec.model is None for name, spec in specs.items()},
         measure=measure,
-        split="validation" if tests is None else "test",
+        split=split,
         baseline=baseline,
     )
     standings = rank(field)
@@ -145,6 +152,7 @@ def _analyse_task(
         no_skill=no_skill,
         label_ranges=label_ranges(standings, data.labels),
         recipes=describe_recipes(list(specs.values()), reference, proposals),
+        missed=missed_examples(sample[split], data.labels, missed) if sample else [],
     ), trials
 
 
@@ -178,13 +186,19 @@ def check_same_examples(expected: Mapping[str, Outputs], found: Mapping[str, Out
 
 def _analyse_trial(
     record: TrialRecord, measure: Yardstick, splits: Mapping[str, Outputs], no_skill: Mapping[str, float]
-) -> TrialAnalysis:
+) -> tuple[TrialAnalysis, NDArray[np.bool_] | None]:
+    """A trial's part, and which labels it missed on the split that ranks; None without finite outputs."""
     if not splits:
-        return describe_trial(record, None)
+        return describe_trial(record, None), None
     fitted = fit(measure, splits["validation"])
     scores = {split: score_split(measure, outputs, fitted) for split, outputs in splits.items()}
     validation, opened = scores["validation"], scores.get("test")
     judged = "validation" if opened is None else "test"
     findings = recognise(measure, splits[judged], scores[judged], fitted, no_skill[judged])
     tuning = describe_fit(measure, fitted, validation, opened)
-    return describe_trial(record, Scored(validation, opened, tuning, findings))
+    described = describe_trial(record, Scored(validation, opened, tuning, findings))
+    threshold = fitted.rules[measure.decided_rule]
+    if not scores[judged].finite or np.isnan(threshold).any():
+        return described, None
+    outputs = splits[judged]
+    return described, missed_labels(outputs, measure.decide(measure.probabilities(outputs.outputs), threshold))

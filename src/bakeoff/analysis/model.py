@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from bakeoff.analysis.recipe_model import RecipeFacts, Standing
 from bakeoff.analysis.trial_model import Number, Split, TrialAnalysis
 from bakeoff.records.specs import Spec
@@ -73,6 +75,26 @@ class LabelRange(Spec):
     worst_f1: Number
 
 
+class MissedExample(Spec):
+    """An example of a rare label that recipes miss, on the split that ranks. Its text is not here: see `report --texts`.
+
+    Attributes:
+        id: the example's id.
+        label: the label that it bears and is not given.
+        kind: `missed` if of all that bear the label most trials miss this one; `disputed` if recipes disagree most on it.
+        missed: share of trials that miss the label, the mean over recipes.
+        by_recipe: share of a recipe's seeds that miss it.
+        labels: every label that it bears.
+    """
+
+    id: str
+    label: str
+    kind: Literal["missed", "disputed"]
+    missed: Number
+    by_recipe: dict[str, Number]
+    labels: list[str]
+
+
 class TaskAnalysis(Spec):
     """One task.
 
@@ -93,6 +115,7 @@ class TaskAnalysis(Spec):
         label_ranges: labels by how far recipes lie apart on them, the farthest first; empty for fewer than two recipes.
         standings: recipes in order of their score, those without a rank last.
         recipes: what each recipe is, in the order of the plan.
+        missed: examples of the rarest labels that recipes miss or disagree on, the rarest label first.
     """
 
     name: str
@@ -111,6 +134,7 @@ class TaskAnalysis(Spec):
     label_ranges: list[LabelRange]
     standings: list[Standing]
     recipes: list[RecipeFacts]
+    missed: list[MissedExample] = Field(default_factory=list)
 
 
 class Environment(Spec):

@@ -217,6 +217,11 @@ def _flags(field: Field, recipe: str, trials: list[TrialAnalysis], simple: str) 
     if waiting:
         flags.append(Flag(kind="unfinished", text=f"{len(waiting)} of {len(trials)} trials are still to run"))
     flags += flag_findings(trials)
+    deviating = [trial for trial in trials if trial.deviations]
+    if deviating:
+        named = f"seed {', '.join(str(trial.seed) for trial in deviating)}"
+        forced = "; ".join(dict.fromkeys(deviation for trial in deviating for deviation in trial.deviations))
+        flags.append(Flag(kind="deviating", text=f"not run to the recipe's letter: {named}", evidence=forced))
     if simple and not field.recipes[recipe] and field.gain(field.mean(recipe), field.mean(simple)) < 0:
         flags.append(Flag(kind="below-simple", text=f"below {simple}, which uses no pretrained model"))
     return flags

@@ -153,6 +153,35 @@ class Validated(Spec):
     scores: dict[str, Number]
 
 
+class GradientHealth(Spec):
+    """How a trial's gradients and weights moved in training.
+
+    Attributes:
+        skipped_steps: steps whose loss or gradient was not finite.
+        dead_share: share of steps with next to no gradient.
+        exploding_share: share of steps with a gradient far above those before.
+        norm_median: median of the gradient's norm before clipping.
+        norm_p95: its 95th percentile.
+        norm_max: its largest value.
+        head_update: size of a step's change beside that of the head's weights, the median over what was logged; None if
+            nothing was.
+        body_update: the same of the model's body.
+        constant_since: step since which outputs were the same for every example, to the end; None if they were not.
+        flat_since: step since which the loss was that of a constant answer, to the end; None if it was not.
+    """
+
+    skipped_steps: int
+    dead_share: Number
+    exploding_share: Number
+    norm_median: Number
+    norm_p95: Number
+    norm_max: Number
+    head_update: MaybeNumber = None
+    body_update: MaybeNumber = None
+    constant_since: int | None = None
+    flat_since: int | None = None
+
+
 class TrialAnalysis(Spec):
     """One trial.
 
@@ -173,6 +202,8 @@ class TrialAnalysis(Spec):
         test: scores on test; None if it is not complete, or test stays closed.
         tuning: what was fitted on its validation outputs; None if it is not complete.
         findings: what was recognised in its outputs on the split that ranks.
+        health: how gradients and weights moved; None if it trained no network, or did not complete.
+        warnings: what was said of its training while it ran.
         history: validations during training.
         curve_steps: optimizer steps at which the training loss was logged (at most 200 points).
         curve_loss: the loss there.
@@ -201,6 +232,8 @@ class TrialAnalysis(Spec):
     test: SplitScores | None = None
     tuning: Tuning | None = None
     findings: list[Finding] = Field(default_factory=list)
+    health: GradientHealth | None = None
+    warnings: list[str] = Field(default_factory=list)
     history: list[Validated] = Field(default_factory=list)
     curve_steps: list[int] = Field(default_factory=list)
     curve_loss: list[Number] = Field(default_factory=list)

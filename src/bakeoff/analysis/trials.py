@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from bakeoff.analysis.folder import TrialRecord
-from bakeoff.analysis.trial_model import Finding, SplitScores, TrialAnalysis, Tuning, Validated
+from bakeoff.analysis.trial_model import Finding, GradientHealth, SplitScores, TrialAnalysis, Tuning, Validated
 from bakeoff.errors import FormatError
 from bakeoff.records.files import number, read_lines
 from bakeoff.records.paths import TrialFolder
 from bakeoff.records.results import Circumstances
 
 CURVE_POINTS = 200
+SHARES = ("dead_share", "exploding_share", "norm_median", "norm_p95", "norm_max")
+PARTS = ("head", "body")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def describe_trial(record: TrialRecord, scored: Scored | None) -> TrialAnalysis:
         Its part.
     """
     notes: list[str] = []
-    steps, losses = _curve(record.folder, notes)
+    steps, losses, warnings = _curve(record.folder, notes)
     circumstances = _circumstances(record.folder, notes)
     state = record.state
     facts: dict[str, Any] = {}
@@ -67,6 +69,8 @@ def describe_trial(record: TrialRecord, scored: Scored | None) -> TrialAnalysis:
         **{key: getattr(state, key) for key in ("state", "reason", "where", "remedy", "attempt", "last_lines", "log")},
         again=state.again or again_command(record),
         **{} if scored is None else {field.name: getattr(scored, field.name) for field in fields(Scored)},
+        health=_health(record, notes),
+        warnings=warnings,
         history=_history(record, notes),
         curve_steps=steps,
         curve_loss=losses,
@@ -140,20 +144,41 @@ def _history(record: TrialRecord, notes: list[str]) -> list[Validated]:
     return history
 
 
-def _curve(folder: TrialFolder, notes: list[str]) -> tuple[list[int], list[float]]:
-    """The logged training loss; where a later attempt made a step again, its loss stands."""
+def _health(record: TrialRecord, notes: list[str]) -> GradientHealth | None:
+    told = record.result.training.get("health") if record.result is not None else None
+    if told is None:
+        return None
+    try:
+        facts: dict[str, Any] = {key: told[key] for key in ("skipped_steps", *SHARES)}
+        for part in PARTS:
+            facts[f"{part}_update"] = _median([step[part] for step in told["update_ratio"] if part in step])
+        return GradientHealth(constant_since=told.get("constant"), flat_since=told.get("flat"), **facts)
+    except (FormatError, ValueError, KeyError, TypeError, AttributeError) as error:
+        notes.append(f"the health of its training cannot be read: {_first_line(error)}")
+        return None
+
+
+def _median(values: list[Any]) -> float | None:
+    return float(np.median([number(value) for value in values])) if values else None
+
+
+def _curve(folder: TrialFolder, notes: list[str]) -> tuple[list[int], list[float], list[str]]:
+    """The logged training loss, and warnings; where a later attempt made a step again, its loss stands."""
     losses: dict[int, float] = {}
+    warnings: dict[str, None] = {}
     for attempt in folder.attempt_numbers():
         try:
             for line in read_lines(folder.attempt(attempt).log):
                 if line.get("event") == "step" and "loss" in line:
                     losses[int(line["step"])] = number(line["loss"])
+                elif line.get("event") == "warning" and "text" in line:
+                    warnings[str(line["text"])] = None
         except (FormatError, ValueError, KeyError, TypeError, AttributeError) as error:
             notes.append(f"log.jsonl of attempt {attempt} cannot be read to its end: {_first_line(error)}")
     steps = sorted(losses)
     if len(steps) > CURVE_POINTS:
         steps = [steps[index] for index in np.linspace(0, len(steps) - 1, CURVE_POINTS).round().astype(int)]
-    return steps, [losses[step] for step in steps]
+    return steps, [losses[step] for step in steps], list(warnings)
 
 
 def _first_line(error: Exception) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bakeoff",
@@ -144,10 +145,15 @@ def draw(folder: Path, sketch: Sketch) -> Figure:
     for suffix, data in files.items():
         write_bytes(folder / f"{sketch.name}.{suffix}", data)
     sheet = io.StringIO()
-    csv.writer(sheet).writerows(sketch.table)
+    csv.writer(sheet).writerows([[_cell(value) for value in row] for row in sketch.table])
     write_bytes(folder / f"{sketch.name}.csv", sheet.getvalue().encode("utf-8", "replace"))
     markup = inline_svg(files["svg"].decode(), sketch.name, sketch.title, sketch.description)
     return Figure(sketch.name, sketch.title, sketch.description, markup)
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: a name of a user's may begin like one."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _save(canvas: Canvas, suffix: str) -> bytes:

@@ -9,18 +9,22 @@ from bakeoff.analysis.model import Analysis
 from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
+from bakeoff.report.examples_view import examples_view
+from bakeoff.report.health_view import health_view
 from bakeoff.report.task_figures import make_figures
+from bakeoff.report.texts import ExampleTexts
 from bakeoff.report.views import task_view
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def write_report(run: RunFolder, analysis: Analysis) -> Path:
+def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None = None) -> Path:
     """Write `report.html` and `figures/`.
 
     Args:
         run: the run folder.
         analysis: what is reported.
+        texts: what may be shown of single examples; None means nothing.
 
     Returns:
         Path of the report.
@@ -28,8 +32,9 @@ def write_report(run: RunFolder, analysis: Analysis) -> Path:
     tasks = []
     for number, task in enumerate(analysis.tasks, start=1):
         trials = [trial for trial in analysis.trials if trial.task == task.name]
+        sections = {"health": health_view(trials), "examples": examples_view(task, texts or ExampleTexts())}
         figures = make_figures(run, task, trials, number)
-        tasks.append({"facts": task, "trials": trials, "figures": figures, **task_view(analysis, task, trials)})
+        tasks.append({"facts": task, "trials": trials, "figures": figures, **task_view(analysis, task, trials), **sections})
     page = _template().render(
         analysis=analysis,
         tasks=tasks,
@@ -39,6 +44,7 @@ def write_report(run: RunFolder, analysis: Analysis) -> Path:
         run_name=run.root.name,
         failed=[trial for trial in analysis.trials if trial.state.ended and trial.state.value != "complete"],
         found=[trial for trial in analysis.trials if trial.findings],
+        deviant={trial.id for trial in analysis.trials if trial.deviations},
         deviating=[trial for trial in analysis.trials if trial.deviations],
         noted=[trial for trial in analysis.trials if trial.notes],
     )
@@ -59,5 +65,6 @@ def _template() -> Any:
     )
     formats = {"score": words.score, "summary": words.summary, "points": words.points, "duration": words.duration}
     more = {"threshold": words.threshold, "kappa": words.kappa, "count": words.count, "mean_points": words.mean_points}
-    environment.filters.update({**formats, **more, "size": words.size, "rule": words.rule})
+    small = {"size": words.size, "rule": words.rule, "share": words.share, "significant": words.significant}
+    environment.filters.update({**formats, **more, **small})
     return environment.get_template("report.html")

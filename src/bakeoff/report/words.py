@@ -70,6 +70,34 @@ def count(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else NOTHING
 
 
+def share(value: float | None) -> str:
+    """A share.
+
+    Args:
+        value: from 0 to 1; None where there is none.
+
+    Returns:
+        Per cent, with one decimal below ten of them.
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:.1%}" if 0 < value < 0.1 else f"{value:.0%}"
+
+
+def significant(value: float | None) -> str:
+    """A number of any size.
+
+    Args:
+        value: the number; None where there is none.
+
+    Returns:
+        Two significant digits.
+    """
+    if value is None:
+        return NOTHING
+    return f"{value:.2g}".replace("-", "−") if math.isfinite(value) else "not finite"
+
+
 def kappa(values: list[float]) -> str:
     """How strongly thresholds a label were shrunk, for each seed.
 
