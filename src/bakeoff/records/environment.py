@@ -30,6 +30,12 @@ def package_versions() -> dict[str, str]:
     Returns:
         Version by package name; a package that is not installed is left out.
     """
+    return dict(_versions())
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    """Read once a process: the metadata of ten packages are 40 ms, and every trial asks."""
     found = {}
     for package in PACKAGES:
         try:

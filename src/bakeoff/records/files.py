@@ -99,7 +99,12 @@ def canonical_json(value: Any) -> str:
     return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: files that were made, renamed or removed.
+
+    Args:
+        folder: the folder.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -120,12 +125,13 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
     """Write a file atomically and durably.
 
     Args:
         path: where it shall stand; its folder is made if missing.
         data: its bytes.
+        durable: whether it must survive that the machine loses its power; else only that a process is killed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -133,20 +139,23 @@ def write_bytes(path: Path, data: bytes) -> None:
         with temporary.open("wb") as stream:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _fsync_folder(path.parent)
+    if durable:
+        fsync_folder(path.parent)
 
 
-def move_into_place(source: Path, target: Path) -> None:
+def move_into_place(source: Path, target: Path, durable: bool = True) -> None:
     """Rename a finished file or folder onto its place and make the rename durable.
 
     Args:
         source: a complete file or folder on the same file system.
         target: its final path; a file there is replaced, a folder there is removed first.
+        durable: whether the folder is synced now; else the caller does that.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir() and target.exists():
@@ -156,7 +165,8 @@ def move_into_place(source: Path, target: Path) -> None:
         shutil.rmtree(old)
     else:
         source.replace(target)
-    _fsync_folder(target.parent)
+    if durable:
+        fsync_folder(target.parent)
 
 
 def set_aside(path: Path) -> Path:
@@ -172,7 +182,7 @@ def set_aside(path: Path) -> Path:
     while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
     path.rename(target)
-    _fsync_folder(path.parent)
+    fsync_folder(path.parent)
     return target
 
 
@@ -188,7 +198,7 @@ def document_checksum(body: dict[str, Any]) -> str:
     return sha256_bytes(canonical_json({k: v for k, v in body.items() if k != "checksum"}).encode())
 
 
-def write_document(path: Path, kind: str, version: int, body: dict[str, Any]) -> None:
+def write_document(path: Path, kind: str, version: int, body: dict[str, Any], durable: bool = True) -> None:
     """Write a JSON document with its format line and checksum.
 
     Args:
@@ -196,10 +206,11 @@ def write_document(path: Path, kind: str, version: int, body: dict[str, Any]) ->
         kind: the format's name, such as `result`.
         version: the format's version.
         body: the rest of the document.
+        durable: as for `write_bytes`.
     """
     document = plain({"format": f"bakeoff/{kind}@{version}", **body})
     document["checksum"] = document_checksum(document)
-    write_bytes(path, (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_bytes(path, (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(), durable)
 
 
 def read_json(path: Path) -> Any:

@@ -143,7 +143,8 @@ class Outcome(Spec):
         Args:
             path: where.
         """
-        write_document(path, "outcome", OUTCOME_VERSION, self.model_dump(mode="json"))
+        # without it the attempt counts as lost, and the trial goes on from its checkpoint
+        write_document(path, "outcome", OUTCOME_VERSION, self.model_dump(mode="json"), durable=False)
 
     @staticmethod
     def read(path: Path) -> Outcome:
@@ -188,7 +189,8 @@ class TrialState(Spec):
         Args:
             path: where.
         """
-        write_document(path, "state", STATE_VERSION, self.model_dump(mode="json"))
+        # that a trial runs is of no use to anyone after the machine has lost its power
+        write_document(path, "state", STATE_VERSION, self.model_dump(mode="json"), durable=self.state is not State.RUNNING)
 
     @staticmethod
     def read(path: Path) -> TrialState:

@@ -295,7 +295,8 @@ class JobSpec(Spec):
         Args:
             path: where.
         """
-        write_document(path, "job", JOB_VERSION, self.model_dump())
+        # a job that is lost with the machine's power is asked for again
+        write_document(path, "job", JOB_VERSION, self.model_dump(), durable=False)
 
     @staticmethod
     def read(path: Path) -> JobSpec:

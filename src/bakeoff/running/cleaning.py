@@ -72,7 +72,7 @@ def _of_trial(folder: TrialFolder, trial_id: str, state: State) -> list[Removed]
 
 def _parts(attempt: AttemptFolder) -> list[tuple[str, Path]]:
     parts = [("checkpoints", attempt.checkpoints), ("an unfinished product", attempt.product)]
-    return [(what, path) for what, path in parts if path.is_dir()]
+    return [(what, path) for what, path in parts if path.is_dir() and any(path.iterdir())]
 
 
 def _removed(trial_id: str, what: str, path: Path) -> Removed:

@@ -63,7 +63,8 @@ class AttemptRecord(Spec):
         Args:
             path: where.
         """
-        write_document(path, "ending", ENDING_VERSION, self.model_dump())
+        # without it the attempt counts as lost with its runner
+        write_document(path, "ending", ENDING_VERSION, self.model_dump(), durable=False)
 
     @staticmethod
     def read(path: Path) -> AttemptRecord:

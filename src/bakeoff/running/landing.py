@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bakeoff.errors import FormatError, JobError
-from bakeoff.records.files import move_into_place
+from bakeoff.records.files import fsync_folder, move_into_place
 from bakeoff.records.paths import AttemptFolder, TrialFolder
 from bakeoff.records.results import FileEntry, Result, verify_manifest
 from bakeoff.records.specs import TrialSpec
@@ -34,7 +34,8 @@ def land(trial: TrialSpec, folder: TrialFolder, attempt: AttemptFolder) -> Resul
     _check_files(result.manifest, attempt.product, folder)
     for entry in sorted(attempt.product.iterdir()):
         if entry != source:
-            move_into_place(entry, folder.root / entry.name)
+            move_into_place(entry, folder.root / entry.name, durable=False)
+    fsync_folder(folder.root)  # all that the result names stands before the result does
     move_into_place(source, folder.result)
     return result
 
