@@ -9,6 +9,7 @@ from pathlib import Path
 from bakeoff.data.adopting import adopt_dataset, packed_dataset
 from bakeoff.data.dataset import open_dataset
 from bakeoff.data.importing import fetch_dataset
+from bakeoff.data.own import import_files
 from bakeoff.data.store import find_dataset
 from bakeoff.errors import DataError
 from bakeoff.hub.adopting import adopt_model, packed_model
@@ -17,7 +18,7 @@ from bakeoff.hub.models import LocatedModel, locate_model
 from bakeoff.hub.pack import Item, unpacked, write_pack
 from bakeoff.records.paths import Home
 from bakeoff.study.model import Study
-from bakeoff.study.planning import needed_datasets, needed_models
+from bakeoff.study.planning import needed_datasets, needed_files, needed_models
 
 FetchModel = Callable[[Home, str, str, Progress | None], LocatedModel]
 
@@ -59,6 +60,7 @@ def fetch(home: Home, study: Study, fetch_model: FetchModel, progress: Progress 
         DownloadError: if something cannot be fetched whole.
     """
     found = []
+    import_files(home, needed_files(study))
     for name in needed_datasets(study):
         try:
             dataset = open_dataset(find_dataset(home, name).folder, verify=True)

@@ -8,18 +8,20 @@ from functools import cached_property
 from pathlib import Path
 
 from bakeoff.data.dataset import Dataset, open_dataset
+from bakeoff.data.own import import_files
 from bakeoff.data.store import find_dataset
 from bakeoff.errors import BakeoffError, Fault, StudyError
 from bakeoff.hub.models import LocatedModel, locate_model
 from bakeoff.preflight.costs import Costs, read_costs
-from bakeoff.preflight.forecast import Forecast, Sources, forecast
+from bakeoff.preflight.forecast import Forecast, Sources, TrialForecast, forecast
 from bakeoff.preflight.lengths import Lengths, measure_lengths
 from bakeoff.preflight.machine import Machine, read_machine
 from bakeoff.records.paths import Home, RunFolder, run_folder
 from bakeoff.records.specs import Plan, TrialSpec
 from bakeoff.study.loading import built_in_studies, find_study, load_study
 from bakeoff.study.model import ModelRequest, Study
-from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan, needed_datasets, needed_models
+from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan, needed_datasets, needed_files, needed_models
+from bakeoff.study.shape import Columns
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,30 @@ class Subject:
         return read_costs(self.home)
 
     @cached_property
+    def sources(self) -> Sources:
+        """What forecasts are made from."""
+        folders = {found.spec.fingerprint: found.folder for found in self.whole_models.values()}
+        datasets = {found.fingerprint: found for found in self.whole_datasets.values()}
+        gpus = self.machine.gpus.found if self.machine.torch_cuda else ()
+        return Sources(datasets, folders, self.lengths, self.costs, gpus[0].name if gpus else "cpu")
+
+    @cached_property
     def forecast(self) -> Forecast:
         """What is left of the plan will cost."""
         assert self.study is not None
-        folders = {found.spec.fingerprint: found.folder for found in self.whole_models.values()}
-        datasets = {found.fingerprint: found for found in self.whole_datasets.values()}
-        return forecast(self.waiting, self.study.keep, Sources(datasets, folders, self.lengths, self.costs))
+        return forecast(self.waiting, self.study.keep, self.sources)
+
+    def forecast_of(self, trial: TrialSpec) -> TrialForecast:
+        """What one trial will cost.
+
+        Args:
+            trial: a trial of the plan.
+
+        Returns:
+            The forecast.
+        """
+        assert self.study is not None
+        return forecast([trial], self.study.keep, self.sources).trials[0]
 
 
 def gather(asked: Asked, home: Home | None = None, machine: Machine | None = None) -> Subject:
@@ -154,11 +174,12 @@ def gather(asked: Asked, home: Home | None = None, machine: Machine | None = Non
     subject = Subject(asked, home or Home.default(), machine or read_machine())
     try:
         subject.study = load_study(find_study(asked.study), asked.profile, asked.overrides)
+        files = needed_files(subject.study)
     except StudyError as error:
         subject.faults = error.faults
         return subject
     for name in needed_datasets(subject.study):
-        subject.datasets[name] = _dataset(subject.home, name)
+        subject.datasets[name] = _dataset(subject.home, name, {name: files[name]} if name in files else {})
     for request in needed_models(subject.study):
         subject.models[request] = _model(subject.home, request)
     if len(subject.whole_datasets) == len(subject.datasets) and len(subject.whole_models) == len(subject.models):
@@ -166,8 +187,9 @@ def gather(asked: Asked, home: Home | None = None, machine: Machine | None = Non
     return subject
 
 
-def _dataset(home: Home, name: str) -> Dataset | BakeoffError:
+def _dataset(home: Home, name: str, own: dict[str, tuple[Path, Columns]]) -> Dataset | BakeoffError:
     try:
+        import_files(home, own)
         return open_dataset(find_dataset(home, name).folder, verify=True)
     except BakeoffError as error:
         return error

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from bakeoff.catalog import registry
+from bakeoff.catalog.cards import DatasetCard
 from bakeoff.data.dataset import Dataset
-from bakeoff.errors import CatalogError
 from bakeoff.preflight.findings import Check, Finding, Severity, error_finding
 from bakeoff.preflight.subject import Subject
 
@@ -66,14 +66,14 @@ def look_at_counts(subject: Subject) -> Iterator[Finding]:
 
 
 def _expected(name: str) -> dict[str, int]:
-    try:
-        return dict(registry.dataset(name).expected)
-    except CatalogError:
-        return {}
+    card = registry.cards("dataset").get(name)
+    return dict(card.expected) if isinstance(card, DatasetCard) else {}
 
 
 def _again(name: str) -> str:
-    card = registry.dataset(name)
+    card = registry.cards("dataset").get(name)
+    if not isinstance(card, DatasetCard):
+        return f"bakeoff data import {name} FILE"
     return f"bakeoff data fetch {name}" if card.hub or card.packaged else f"bakeoff data import {name} FOLDER"
 
 
@@ -87,7 +87,8 @@ def look_at_labels(subject: Subject) -> Iterator[Finding]:
         An error for another set of labels, a warning for labels that never occur in train or in test.
     """
     for name, found in subject.whole_datasets.items():
-        known = tuple(registry.dataset(name).labels)
+        card = registry.cards("dataset").get(name)
+        known = tuple(card.labels) if isinstance(card, DatasetCard) else ()
         if known and found.labels != known:
             strange = [label for label in found.labels if label not in known]
             lost = [label for label in known if label not in found.labels]
