@@ -73,12 +73,14 @@ def preload(families: list[str]) -> None:
 def _touch_lazy_parts(families: list[str]) -> None:
     """Import what libraries import at first use, without computing anything."""
     from bakeoff.catalog import registry
+    from bakeoff.records.environment import package_versions
     from bakeoff.worker.families import LAZY, exists, touch_tokenizer
 
     for name in filter(exists, LAZY):
         importlib.import_module(name)
     for family in families:
         touch_tokenizer(family)
+    package_versions()  # the children find it remembered
     for kind in ("loss", "method", "metric", "task"):
         for card in registry.cards(kind).values():
             try:
