@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 NAME = "check"
 SHORT = "See whether a study can run here and now."
-HELP = """See whether a study can run here and now: the study, its data and models, the machine. Nothing is run or downloaded.
+HELP = """See whether a study can run here and now: the study, its data and models, the machine. Nothing is downloaded.
+
+With --smoke each recipe is tried as well, in a process like a trial's: two real steps on real rows, its model saved and
+loaded again to the same logits, and its speed and memory measured, from which `bakeoff plan` foretells the whole. With
+--sanity each recipe has to learn ten examples by heart, gradients must reach all that it trains, and nothing else may change.
 
 \b
 Examples:
   bakeoff check demo
+  bakeoff check demo --smoke
   bakeoff check study.yaml --profile quick --json
 
 \b
@@ -35,13 +40,16 @@ def command(
     run_dir: Annotated[
         Path | None, typer.Option("--run-dir", help="The run folder. [default: runs/<name>-<profile> beside the study]")
     ] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Try each recipe: two real steps, save, load; measure.")] = False,
+    sanity: Annotated[bool, typer.Option("--sanity", help="Let each recipe learn ten examples by heart.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """See whether a study can run here and now."""
     from bakeoff import api
-    from bakeoff.cli.shown import write_json
+    from bakeoff.cli.shown import say, write_json
 
-    readiness = api.check(study, profile, overrides or (), run_dir)
+    parts = (("measure", "steps") if smoke else ()) + (("sanity",) if sanity else ())
+    readiness = api.check(study, profile, overrides or (), run_dir=run_dir, smoke=parts, told=say)
     if as_json:
         write_json(readiness.as_json())
     else:

@@ -86,9 +86,12 @@ def _see_that_ready(study: str, profile: str | None, overrides: Sequence[str], r
     from bakeoff.cli.shown import say
     from bakeoff.preflight.findings import Severity
 
-    readiness = api.check(study, profile, overrides, run_dir)
+    readiness = api.check(study, profile, overrides, run_dir=run_dir)
     if readiness.subject.faults:
         return  # planning says them all, as it does without a check
+    asked = readiness.subject.study
+    if asked is not None and asked.has_to_be_sane and readiness.ready and readiness.subject.waiting:
+        readiness = api.check(study, profile, overrides, run_dir=run_dir, smoke=("steps", "sanity"), told=say)
     for finding in readiness.of(Severity.WARNING):
         say(finding.line)
     if not readiness.ready:

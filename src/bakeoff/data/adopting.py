@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from bakeoff.catalog import registry
 from bakeoff.data.dataset import CARD_NAME, CURRENT_NAME, CURRENT_VERSION, Dataset, open_dataset
 from bakeoff.errors import DataError
 from bakeoff.hub.pack import Item
 from bakeoff.records.files import move_into_place, write_document
 from bakeoff.records.locks import exclusive
 from bakeoff.records.paths import Home
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,80}", re.ASCII)
 
 
 def packed_dataset(dataset: Dataset) -> tuple[Item, dict[str, Path]]:
@@ -42,13 +44,14 @@ def adopt_dataset(home: Home, staged: Path, item: Item) -> Dataset:
     Raises:
         DataError: if what was packed is not the dataset that it says.
     """
-    card = registry.dataset(item.name)
-    place, source = home.datasets / card.name, staged / item.folder
+    if not NAME.fullmatch(item.name):
+        raise DataError(f"{item.name!r} is no dataset's name", item.folder, "make the pack again")
+    place, source = home.datasets / item.name, staged / item.folder
     target = place / item.fingerprint
     try:
         found = open_dataset(source, verify=True)
         right = (found.name, found.fingerprint, item.folder) == (
-            card.name,
+            item.name,
             item.fingerprint,
             target.relative_to(home.root).as_posix(),
         )

@@ -34,7 +34,7 @@ TOLD_BYTES = 1 << 20
 """Progress is told of files from this size on."""
 REMEDY = "make the pack again with `bakeoff fetch STUDY --pack FILE`, and copy it whole"
 DATASET_FILE = re.compile(
-    r"datasets/[a-z0-9][a-z0-9_+.-]{0,80}/[0-9a-f]{64}/(?:dataset\.json|[a-z]+\.[a-z]+\.(?:utf8|i64|i32))", re.ASCII
+    r"datasets/[A-Za-z0-9][A-Za-z0-9_+.-]{0,80}/[0-9a-f]{64}/(?:dataset\.json|[a-z]+\.[a-z]+\.(?:utf8|i64|i32))", re.ASCII
 )
 MODEL_FILE = re.compile(r"models/[A-Za-z0-9][\w.-]*--[A-Za-z0-9][\w.-]*/[0-9a-f]{40}/([A-Za-z0-9][\w.-]*)", re.ASCII)
 

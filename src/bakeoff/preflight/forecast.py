@@ -163,12 +163,14 @@ class Sources:
         models: folder by fingerprint.
         lengths: by fingerprint of the dataset and of the model.
         costs: what was measured.
+        device: what trials run on: `cpu`, or the GPU's name.
     """
 
     datasets: Mapping[str, Dataset]
     models: Mapping[str, Path]
     lengths: Mapping[tuple[str, str], Lengths]
     costs: Costs
+    device: str = "cpu"
 
 
 def forecast(trials: Sequence[TrialSpec], keep: str, sources: Sources) -> Forecast:
@@ -202,7 +204,7 @@ def forecast_trial(trial: TrialSpec, shapes: Mapping[str, ModelShape], keep: str
     """
     shape = shapes[trial.recipe.model.fingerprint] if trial.recipe.model else None
     work = work_of(trial, shape, sources)
-    key = cost_key(trial, shape)
+    key = cost_key(trial, shape, sources.device)
     measured = sources.costs.exact(key)
     near = measured or sources.costs.near(key)
     seconds, known = _seconds(work, key, shape, measured, near)
@@ -308,33 +310,45 @@ def measured_seconds(cost: Cost, work: Work) -> float:
     return cost.overhead_seconds + cost.train_seconds * trained + cost.evaluation_seconds * work.evaluation_tokens
 
 
-def guessed_seconds(work: Work, key: CostKey) -> float:
-    """Time of a trial before anything was measured.
+def guessed_cost(key: CostKey, shape: ModelShape | None, work: Work) -> Cost:
+    """What a trial costs before anything was measured.
 
     Args:
-        work: what there is to compute.
         key: threads and precision.
+        shape: of its model; None if it has none.
+        work: what there is to compute.
 
     Returns:
-        Seconds.
+        Rates by the arithmetic of the model.
     """
-    if not work.flops:
-        return GUESSED_OVERHEAD + GUESSED_EXAMPLE * work.examples
-    return GUESSED_OVERHEAD + work.flops / (GUESSED_FLOPS[key.precision] * max(1, key.threads))
+    train = GUESSED_EXAMPLE
+    if shape is not None:
+        train = 6.0 * shape.body / (GUESSED_FLOPS[key.precision or "fp32"] * max(1, key.threads))
+    return Cost(
+        key=key,
+        train_seconds=train,
+        evaluation_seconds=train * FORWARD_SHARE if shape else 0.0,
+        overhead_seconds=GUESSED_OVERHEAD,
+        peak_bytes=round(modelled_bytes(key, shape, work.largest_pass)),
+        peak_tokens=work.largest_pass,
+        source="trial",
+    )
 
 
 def _seconds(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost | None, near: Cost | None) -> tuple[Range, str]:
+    guess = guessed_cost(key, shape, work)
     if near is None:
-        return Range.around(guessed_seconds(work, key), UNMEASURED), "nothing measured: from the model's size"
+        return Range.around(measured_seconds(guess, work), UNMEASURED), "nothing measured: by the model's size"
     mend = statistics.median(near.ratios.values()) if near.ratios else 1.0
     if measured is None:
-        like = guessed_seconds(work, key) / max(guessed_seconds(work, near.key), 1e-9) if shape else 1.0
+        # the nearest measurement, as much slower or faster as the guesses for the two are apart
+        like = guess.train_seconds / guessed_cost(near.key, shape, work).train_seconds
         size = key.parameters / near.key.parameters if near.key.parameters else 1.0
         return Range.around(measured_seconds(near, work) * mend * like * size, SIMILAR), "a like model, measured"
     expected = measured_seconds(measured, work) * mend
     count = len(measured.ratios)
     if not count:
-        return Range.around(expected, SMOKED), f"a {measured.source}, measured"
+        return Range.around(expected, SMOKED), "a smoke run"
     spread = max(max(measured.ratios.values()) / mend, mend / min(measured.ratios.values()))
     return Range.around(expected, max(spread, MANY if count >= MANY_TRIALS else FEW)), f"{count} finished trials"
 

@@ -127,6 +127,16 @@ def read_machine() -> Machine:
     )
 
 
+def device_name() -> str:
+    """What trials run on here.
+
+    Returns:
+        The first GPU's name where torch can use one, else `cpu`.
+    """
+    gpus = read_gpus().found if torch_cuda() else ()
+    return gpus[0].name if gpus else "cpu"
+
+
 def memory() -> tuple[int, int]:
     """Memory of this process: the machine's, or the container's where that has a limit.
 

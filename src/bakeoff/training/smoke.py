@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from bakeoff.catalog import registry
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outputs, Result, verify_manifest
 from bakeoff.training.evaluation import outputs_of
-from bakeoff.training.full import Best
 from bakeoff.training.loop import Trainer
 from bakeoff.training.order import batch_of, epoch_order
 from bakeoff.training.sanity import Fault, check_sanity
@@ -42,22 +41,20 @@ def run_smoke(work: Work, parts: list[str]) -> dict[str, Any]:
         parts: what to do, of `measure`, `steps` and `sanity`.
 
     Returns:
-        `faults`, each with what, found, needed and remedy; and facts by part.
+        `faults` by part, each with what, found, needed and remedy; and facts by part.
     """
     assemble = _assembler(work)
     facts: dict[str, Any] = {}
-    faults: list[Fault] = []
+    faults: dict[str, list[Fault]] = {}
     # first, while the process holds nothing else: its peak is a trial's
     if "measure" in parts and assemble is not None and work.ranks.leads and work.ranks.count == 1:
         facts["measure"] = measure(work, assemble)
     if "steps" in parts:
-        facts["steps"], found = two_steps(work, assemble)
-        faults += found
+        facts["steps"], faults["steps"] = two_steps(work, assemble)
     if "sanity" in parts and assemble is not None and work.ranks.count == 1:
         trainer, _ = assemble(work)
-        facts["sanity"], found = check_sanity(trainer, work.trial.recipe.method.name)
-        faults += found
-    return {**facts, "faults": [asdict(fault) for fault in faults]}
+        facts["sanity"], faults["sanity"] = check_sanity(trainer, work.trial.recipe.method.name)
+    return {**facts, "faults": {part: [asdict(fault) for fault in found] for part, found in faults.items()}}
 
 
 def _assembler(work: Work) -> Assemble | None:
@@ -191,10 +188,10 @@ def measure(work: Work, assemble: Assemble) -> dict[str, Any]:
     train_seconds = _train_rate(work, trainer)
     evaluation_seconds = _evaluation_rate(work, trainer)
     began = time.perf_counter()
-    best = Best(work.attempt.checkpoints / "smoke.safetensors", None)
-    best.consider(trainer, 1, {"smoke": 0.0}, "smoke", True)
-    best.restore(trainer)
-    best.discard()
+    path = work.attempt.root / "weights.safetensors"
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in trainer.model.state_dict().items()}, path)
+    trainer.model.load_state_dict(load_file(path))
+    path.unlink()
     saved = time.perf_counter() - began
     largest = int(np.sort(store.lengths("train", rows))[-trainer.spec.micro_batch_size :].sum())
     facts = {
@@ -205,7 +202,7 @@ def measure(work: Work, assemble: Assemble) -> dict[str, Any]:
         "peak_tokens": largest,
         "device": str(torch.cuda.get_device_name()) if trainer.device.type == "cuda" else "cpu",
     }
-    del trainer, best
+    del trainer
     gc.collect()
     return facts
 
