@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import io
 import os
 from typing import Any
@@ -21,19 +22,20 @@ class _Counter:
         return self.left == 0
 
 
-def crash_at_call(at: int) -> None:
+def crash_at_call(at: int, full: bool = False) -> None:
     """From now on count the calls that change files, and end this process at one of them.
 
     `os.fsync`, `os.rename`, `os.replace` and `os.truncate` end before they do anything; a write leaves half of its bytes.
 
     Args:
         at: which, from 1.
+        full: find the disk full at every write from that one on, in place of a crash.
     """
     counter = _Counter(at)
 
     def ending(real: Any) -> Any:
         def call(*arguments: Any, **named: Any) -> Any:
-            if counter.tick():
+            if counter.tick() and not full:
                 os._exit(CRASHED)
             return real(*arguments, **named)
 
@@ -44,7 +46,10 @@ def crash_at_call(at: int) -> None:
 
     class Raw(io.FileIO):
         def write(self, data: Any) -> int:
-            if counter.tick():
+            strikes = counter.tick()
+            if full and counter.left <= 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.name)
+            if strikes:
                 super().write(bytes(data)[: len(data) // 2])
                 os._exit(CRASHED)
             return super().write(data) or 0

@@ -41,10 +41,10 @@ def drive(study: StubStudy) -> int:
         The exit status.
     """
     jump_when_told()
-    if study.crash_at:
+    if at := study.crash_at or study.full_at:
         from soak.crashing import crash_at_call
 
-        crash_at_call(study.crash_at)
+        crash_at_call(at, full=bool(study.full_at))
     try:
         return run_study(study.order(), tell).exit_code
     except BakeoffError as error:

@@ -156,17 +156,28 @@ def children_of(run: Path) -> list[int]:
     Returns:
         Their process ids.
     """
-    found, prefix = [], str(run.resolve() / "trials") + os.sep
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        with suppress(OSError):
-            for link in (entry / "fd").iterdir():
-                target = str(link.readlink()) if link.is_symlink() else ""
-                if target.startswith(prefix) and target.endswith("/log.jsonl") and _written(entry, link.name):
-                    found.append(int(entry.name))
-                    break
-    return found
+    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in numbers if pid != os.getpid() and log_of(pid, run) is not None]
+
+
+def log_of(pid: int, run: Path) -> Path | None:
+    """The log of an attempt that a process writes.
+
+    Args:
+        pid: the process.
+        run: the run folder.
+
+    Returns:
+        `log.jsonl`; None if it writes none of this run.
+    """
+    prefix, process = str(run.resolve() / "trials") + os.sep, Path(f"/proc/{pid}")
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                target = str(link.readlink())
+                if target.startswith(prefix) and target.endswith("/log.jsonl") and _written(process, link.name):
+                    return Path(target)
+    return None
 
 
 def _written(process: Path, descriptor: str) -> bool:

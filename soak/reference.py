@@ -1,4 +1,4 @@
-"""The reference study: 2 losses × 2 methods × 3 seeds on the built-in corpus, a tiny random model with dropout, by the command line."""
+"""The reference study: 2 losses × 2 methods × 3 seeds on the built-in corpus, a tiny random model with dropout."""
 
 from __future__ import annotations
 
@@ -111,6 +111,11 @@ class Study:
     def folder(self) -> RunFolder:
         """Its run folder."""
         return RunFolder(self.run)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the trials that stand."""
+        return sorted(path.name for path in self.folder.trials.iterdir())
 
     @property
     def hash(self) -> str:

@@ -13,11 +13,11 @@ from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.specs import Component, Plan, RecipeSpec, TaskSpec, TrialSpec
 from bakeoff.running.plan_run import Materials, RunOrder
 from bakeoff.running.watching import Limits
+from soak.judging import results_hash
 from soak.processes import Command, Ended, python
 
 WORKER = (sys.executable, "-m", "soak.light_worker")
 DATASET = "d" * 64
-REPLACED = ("trial", "study", "stall", "grace", "retries", "checkpoint_steps", "disk_reserve")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class StubStudy:
         again_failed: whether failed trials are begun again.
         executor: local or inline.
         crash_at: at which call the runner crashes; 0 means that it does not.
-        shuffled: seed of a shuffled queue; None keeps the plan's order.
+        full_at: from which call on the runner's writes find the disk full; 0 means never.
     """
 
     run: Path
@@ -46,11 +46,17 @@ class StubStudy:
     again_failed: bool = False
     executor: str = "local"
     crash_at: int = 0
+    full_at: int = 0
 
     @property
     def folder(self) -> RunFolder:
         """Its run folder."""
         return RunFolder(self.run)
+
+    @property
+    def hash(self) -> str:
+        """H of what stands now."""
+        return results_hash(self.folder)
 
     @property
     def plan(self) -> Plan:
@@ -95,8 +101,21 @@ class StubStudy:
             The process.
         """
         self.run.parent.mkdir(parents=True, exist_ok=True)
+        return self.start_in(self.run.parent, extra, before)
+
+    def start_in(self, place: Path, extra: Mapping[str, str] | None = None, before: Sequence[str] = ()) -> Command:
+        """Start a runner whose output is kept in a folder of its own.
+
+        Args:
+            place: that folder.
+            extra: variables laid over its environment.
+            before: words before the command.
+
+        Returns:
+            The process.
+        """
         body = {**asdict(self), "run": str(self.run), "jobs": {name: dict(what) for name, what in self.jobs.items()}}
-        return Command([*before, *python("soak.driving", json.dumps(body))], self.run.parent, extra)
+        return Command([*before, *python("soak.driving", json.dumps(body))], place, extra)
 
     def go(self, extra: Mapping[str, str] | None = None, seconds: float = 300.0) -> Ended:
         """Run it to its end.

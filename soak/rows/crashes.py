@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from soak.context import Context, RowResult
@@ -10,8 +11,10 @@ from soak.crashing import CRASHED
 from soak.judging import faults_of, results_hash
 from soak.stubs import StubStudy
 
-STEP = 17
+STEPS = {"runner": 19, "trial": 13}
 """The small size tries every so manieth call."""
+WALK = {"steps": 4}
+LIMITS = {"checkpoint_steps": 2}
 
 
 def crash_at_every_call(context: Context) -> RowResult:
@@ -26,15 +29,15 @@ def crash_at_every_call(context: Context) -> RowResult:
     result = RowResult()
     expected = _undisturbed(context.place("undisturbed"))
     seeds = context.pick(1, 2)
-    ends = {"runner": 0, "trial": 0}
-    for who in ends:
-        at = 1 if context.full else 1 + context.draws(who).randrange(STEP)
+    ends = dict.fromkeys(STEPS, 0)
+    for who, step in STEPS.items():
+        at = 1 if context.full else 1 + context.draws(who).randrange(step)
         while _crash(context, who, seeds, at, result, expected[seeds]):
             ends[who] = at
-            at += 1 if context.full else STEP
+            at += 1 if context.full else step
         result.expect(ends[who] > 0, f"no call of the {who} was reached")
     result.notes.append(
-        f"{seeds} stub trial(s); last call that crashed: the runner's {ends['runner']}th, a trial's {ends['trial']}th;"
+        f"{seeds} stub trial(s) with checkpoints; the last calls that crashed: {ends};"
         " os.fsync, rename, replace and truncate end the process before they act, a write after half of its bytes"
     )
     return result
@@ -43,7 +46,7 @@ def crash_at_every_call(context: Context) -> RowResult:
 def _undisturbed(folder: Path) -> dict[int, str]:
     hashes = {}
     for seeds in (1, 2):
-        study = StubStudy(folder / str(seeds) / "run", seeds=seeds)
+        study = StubStudy(folder / str(seeds) / "run", {"ok": WALK}, seeds, limits=LIMITS)
         study.go()
         hashes[seeds] = results_hash(study.folder)
     return hashes
@@ -52,14 +55,14 @@ def _undisturbed(folder: Path) -> dict[int, str]:
 def _crash(context: Context, who: str, seeds: int, at: int, result: RowResult, expected: str) -> bool:
     """Crash once; whether the call was reached."""
     folder = context.place(f"{who}-{at}")
-    jobs = {"ok": {"crash_at": at}} if who == "trial" else {"ok": {}}
-    study = StubStudy(folder / "run", jobs=jobs, seeds=seeds, crash_at=at if who == "runner" else 0)
+    jobs = {"ok": {**WALK, "crash_at": at if who == "trial" else 0}}
+    study = StubStudy(folder / "run", jobs, seeds, limits=LIMITS, crash_at=at if who == "runner" else 0)
     first = study.go()
     reached = first.exit == CRASHED if who == "runner" else first.exit != 0
     if not reached:
         result.expect(first.exit == 0, f"untouched it ends with {first.exit}: {first.err[-300:]}", folder)
         return False
-    second = StubStudy(study.run, jobs=jobs, seeds=seeds, again_failed=True).go()
+    second = replace(study, crash_at=0, again_failed=True).go()
     result.tried += 1
     faults = list(faults_of(study.folder, seeds)) if study.folder.plan("final").is_file() else ["no plan was written"]
     if results_hash(study.folder) != expected:

@@ -9,16 +9,16 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from bakeoff.records.results import State
 from soak.context import Context, RowResult
-from soak.judging import faults_of, state_of
-from soak.processes import Command, children_of, wait_until
-from soak.reference import Study, materials
+from soak.judging import state_of
+from soak.processes import Command, children_of, log_of, wait_until
+from soak.subjects import CHECKPOINT_STEPS, Subject, ended_well, subject, undisturbed
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-LIMITS = {"trial": "10m", "stall": "5m", "disk_reserve": "1MB", "checkpoint_steps": 20, "retries": 1000}
-CHECKPOINT_STEPS = 20
+STOPPED_SECONDS = 40.0
 
 
 def kill_runner(context: Context) -> RowResult:
@@ -30,40 +30,28 @@ def kill_runner(context: Context) -> RowResult:
     Returns:
         What came of it: every trial complete, each completed once, H the same.
     """
-    result, small, draws = RowResult(), not context.full, context.draws()
-    expected, kills = materials().undisturbed(small), context.pick(2, 100)
-    longest = 1.5 if small else 8.0
-    studies = 0
+    result, draws, studies = RowResult(), context.draws(), 0
+    expected, kills = undisturbed(context), context.pick(3, 100)
+    longest = 8.0 if context.full else 2.0
     while result.tried < kills:
         studies += 1
-        study = materials().study(context.place(studies), small, {"limits": LIMITS})
+        study = subject(context, studies)
         while result.tried < kills:
             runner = study.start()
-            until = time.monotonic() + draws.uniform(0.1, longest)
-            wait_until(lambda runner=runner, until=until: not runner.running or time.monotonic() > until, 60)
-            if not runner.running:
+            if wait_until(lambda runner=runner: not runner.running, draws.uniform(0.1, longest)):
                 break
             runner.kill()
             runner.wait()
             result.tried += 1
-        result.blame(_ended(study, expected, small), f"study {studies}")
-        if result.held and not context.kept:
-            shutil.rmtree(study.run)
+        _close(context, study, result, f"study {studies}", ended_well(context, study, expected))
     result.notes.append(f"{kills} kills over {studies} studies")
     return result
 
 
-def _ended(study: Study, expected: str, small: bool) -> list[str]:
-    """The same command once more completes the study."""
-    ended = study.go()
-    faults = faults_of(study.folder, 2 if small else 12)
-    if ended.exit or ended.traceback:
-        faults.append(f"it ended with {ended.exit}: {ended.err[-500:]} ({study.run})")
-    if study.hash != expected:
-        faults.append(f"H is another one ({study.run})")
-    if left := children_of(study.run):
-        faults.append(f"processes live on: {left}")
-    return faults
+def _close(context: Context, study: Subject, result: RowResult, name: str, faults: list[str]) -> None:
+    result.blame(faults, name)
+    if not faults and not context.kept:
+        shutil.rmtree(study.run)
 
 
 def kill_trials(context: Context) -> RowResult:
@@ -75,70 +63,64 @@ def kill_trials(context: Context) -> RowResult:
     Returns:
         What came of it: as for the runner, and no more steps made again than a checkpoint's interval.
     """
-    result, small, draws = RowResult(), not context.full, context.draws()
-    expected, kills, studies = materials().undisturbed(small), context.pick(2, 100), 0
-    while result.tried < kills:
+    result, draws, studies = RowResult(), context.draws(), 0
+    expected, kills = undisturbed(context), context.pick(2, 100)
+    while result.tried < kills and studies < kills:
         studies += 1
-        study = materials().study(context.place(studies), small, {"limits": LIMITS})
-        runner, killed = study.start("--workers", "2" if context.full else "1"), set[str]()
+        study = subject(context, studies)
+        runner, killed = study.start(), dict[str, int]()
         while runner.running and result.tried < kills:
-            time.sleep(draws.uniform(0.02, 0.3 if small else 1.0))
-            result.tried += _kill_one(study, killed, 1 if small else 3)
+            time.sleep(draws.uniform(0.05, 1.0))
+            result.tried += _kill_one(study, killed, context.pick(1, 3))
         runner.wait()
-        result.blame(_ended(study, expected, small) + _redone(study), f"study {studies}")
-        if studies > kills:
-            result.faults.append(f"only {result.tried} trials could be met alive in {studies} studies")
-            break
-    result.notes.append(f"{kills} kills over {studies} studies; steps between two checkpoints: {CHECKPOINT_STEPS}")
+        _close(context, study, result, f"study {studies}", [*ended_well(context, study, expected), *_redone(study)])
+    result.expect(result.tried >= kills, f"only {result.tried} trials were met alive in {studies} studies")
+    result.notes.append(f"{result.tried} kills over {studies} studies; {CHECKPOINT_STEPS} steps between two checkpoints")
     return result
 
 
-def _kill_one(study: Study, killed: set[str], most: int) -> int:
-    """Kill a trial's process, unless the trial was killed often enough in this study."""
+def _kill_one(study: Subject, killed: dict[str, int], most: int) -> int:
+    """Kill the process of a trial that was not killed often enough in this study."""
     for pid in children_of(study.run):
-        with suppress(OSError):
-            attempt = next(
-                str(Path(f"/proc/{pid}/fd/{n}").resolve())
-                for n in os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208
-                if str(Path(f"/proc/{pid}/fd/{n}").resolve()).endswith("log.jsonl")
-            )
-            trial = attempt.split("/trials/")[1].split("/")[0]
-            if sum(one.startswith(f"{trial}/") for one in killed) >= most:
-                continue
+        log = log_of(pid, study.run)
+        trial = log.parents[2].name if log else ""
+        if log is None or killed.get(trial, 0) >= most:
+            continue
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-            killed.add(f"{trial}/{len(killed)}")
+            killed[trial] = killed.get(trial, 0) + 1
             return 1
     return 0
 
 
-def _redone(study: Study) -> list[str]:
-    """Trials that made more steps again than the interval of checkpoints."""
+def _redone(study: Subject) -> list[str]:
+    """Attempts that began further back than the interval of checkpoints."""
     faults = []
     for folder in sorted(study.folder.trials.iterdir()):
         reached = 0
         for number in study.folder.trial(folder.name).attempt_numbers():
-            steps = [record["step"] for record in _records(folder / "attempts" / str(number) / "log.jsonl") if "step" in record]
-            begun = _resumed_at(folder / "attempts" / str(number) / "log.jsonl")
+            attempt = folder / "attempts" / str(number)
+            begun = max((int(record["step"]) for record in _records(attempt / "log.jsonl", "resume")), default=0)
+            # a method that makes no steps that could be resumed begins anew
             if reached - begun > CHECKPOINT_STEPS and "tfidf" not in folder.name:
-                faults.append(f"attempt {number} began at step {begun}, and the one before had made {reached} ({folder})")
-            reached = max([reached, *steps])
+                faults.append(f"attempt {number} began at step {begun}, and {reached} had been made before ({folder})")
+            steps = [*_records(attempt / "steps.jsonl"), *_records(attempt / "log.jsonl", "step")]
+            reached = max([reached, *(int(record["step"]) for record in steps)])
     return faults
 
 
-def _records(path: Path) -> list[dict[str, object]]:
+def _records(path: Path, event: str = "") -> list[dict[str, Any]]:
     records = []
     for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
-        with suppress(ValueError):
-            records.append(json.loads(line))
+        with suppress(ValueError):  # the last one may be torn
+            record = json.loads(line)
+            if "step" in record and (not event or record["event"] == event):
+                records.append(record)
     return records
 
 
-def _resumed_at(path: Path) -> int:
-    return max((int(str(record.get("step", 0))) for record in _records(path) if record.get("event") == "resume"), default=0)
-
-
 def ask_to_stop(context: Context) -> RowResult:
-    """SIGTERM, SIGINT and SIGHUP at random times; in every second case once more a moment later.
+    """SIGTERM, SIGINT and SIGHUP at random times; in half of the cases once more a moment later, while checkpoints are written.
 
     Args:
         context: what the row is given.
@@ -146,32 +128,33 @@ def ask_to_stop(context: Context) -> RowResult:
     Returns:
         What came of it: the runner ends with the signal's status in time, trials are preempted, H the same.
     """
-    result, small, draws = RowResult(), not context.full, context.draws()
-    expected = materials().undisturbed(small)
-    for number in range(context.pick(2, 24)):
-        study = materials().study(context.place(number), small, {"limits": LIMITS})
-        which, twice = SIGNALS[number % 3], number // 3 % 2 == 1 or (small and number == 1)
+    result, draws, expected = RowResult(), context.draws(), undisturbed(context)
+    for number in range(context.pick(3, 24)):
+        which, twice = SIGNALS[number % 3], number % 2 == 1
+        name = f"{which.name}{' twice' if twice else ''}, case {number}"
+        study = subject(context, number)
         runner = study.start()
-        if not wait_until(lambda study=study: bool(children_of(study.run)), 60):
-            result.faults.append(f"case {number}: no trial began ({study.run})")
+        if not result.expect(wait_until(lambda study=study: bool(children_of(study.run)), 60), f"{name}: no trial began"):
             continue
-        time.sleep(draws.uniform(0, 0.2 if small else 6))
+        time.sleep(draws.uniform(0, context.pick(1, 6)))
         result.tried += 1
         faults = _stop(study, runner, which, draws.uniform(0, 0.3) if twice else None)
-        result.blame(faults + _ended(study, expected, small), f"{which.name}{' twice' if twice else ''}, case {number}")
+        _close(context, study, result, name, [*faults, *ended_well(context, study, expected)])
     return result
 
 
-def _stop(study: Study, runner: Command, which: signal.Signals, again: float | None) -> list[str]:
+def _stop(study: Subject, runner: Command, which: signal.Signals, again: float | None) -> list[str]:
     runner.kill(which)
+    asked = time.monotonic()
     if again is not None:
         time.sleep(again)
         runner.kill(which)
     ended, faults = runner.wait(60), []
-    if ended.exit not in (128 + which, 0):
-        faults.append(f"it ended with {ended.exit}: {ended.err[-300:]} ({study.run})")
-    if ended.seconds > 30 + 15 or ended.traceback:
-        faults.append(f"it took {ended.seconds:.0f} s, or raised: {ended.err[-300:]}")
+    took = time.monotonic() - asked
+    # the second one may come when the runner is already leaving
+    allowed = (128 + which, 0) if again is None else (128 + which, 0, -which)
+    if ended.exit not in allowed or ended.traceback or took > STOPPED_SECONDS:
+        faults.append(f"it ended with {ended.exit} after {took:.0f} s: {ended.err[-300:]} ({study.run})")
     if ended.exit and again is None:
         states = {state_of(study.folder, path.name).state for path in study.folder.trials.iterdir()}
         if not states <= {State.COMPLETE, State.PREEMPTED}:
