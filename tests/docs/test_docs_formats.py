@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,8 @@ SOURCE = Path(bakeoff.__file__).parent
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf8")
 ROOMS = ("bakeoff.records", "bakeoff.running", "bakeoff.analysis", "bakeoff.preflight")
 """The rooms whose pydantic models are what is on disk."""
+MODULES = tuple(f"bakeoff.training.{name}" for name in ("best", "checkpoints", "course", "health"))
+"""And single modules, which hold what is in a checkpoint."""
 
 
 def modules(package: str) -> Iterator[ModuleType]:
@@ -32,8 +35,7 @@ def models() -> dict[str, type[BaseModel]]:
     """Every pydantic model with fields that one of the rooms defines, by dotted path."""
     return {
         f"{module.__name__}.{name}": found
-        for room in ROOMS
-        for module in modules(room)
+        for module in (*chain.from_iterable(map(modules, ROOMS)), *map(importlib.import_module, MODULES))
         for name, found in inspect.getmembers(module, inspect.isclass)
         if issubclass(found, BaseModel) and found.__module__ == module.__name__ and found.model_fields
     }

@@ -25,7 +25,7 @@ from bakeoff.training.memory import is_lack_of_memory
 from bakeoff.training.progress import Preempted
 from bakeoff.training.work import Work
 
-STATE_VERSION = 1
+TRAINING_STATE_VERSION = 1
 STATE, MODEL, LOSS, OPTIMIZER = "state.json", "model.safetensors", "loss.safetensors", "optimizer.safetensors"
 
 
@@ -177,7 +177,7 @@ class Course:
             save_state(self.trainer.loss, folder / LOSS)
             save_tensors(self.trainer.optimizer.state(), folder / OPTIMIZER)
         self.best.file_into(folder)
-        write_document(folder / STATE, "training-state", STATE_VERSION, self._state().model_dump())
+        write_document(folder / STATE, "training-state", TRAINING_STATE_VERSION, self._state().model_dump())
 
     def _state(self) -> TrainingState:
         trainer = self.trainer
@@ -205,4 +205,4 @@ def read_state(folder: Path) -> TrainingState:
     Returns:
         The state.
     """
-    return TrainingState.model_validate(read_document(folder / STATE, "training-state", STATE_VERSION))
+    return TrainingState.model_validate(read_document(folder / STATE, "training-state", TRAINING_STATE_VERSION))

@@ -18,6 +18,7 @@ from bakeoff.records.specs import JobSpec
 from bakeoff.training.checkpoints import Checkpoints, newest
 from bakeoff.training.progress import Progress
 
+STUB_STATE_VERSION = 1
 EXAMPLES, LABELS = 8, 3
 TICK_SECONDS = 0.02
 
@@ -66,7 +67,7 @@ class Walk:
                     self._progress.say("step", step=self.step)
 
     def _fill(self, folder: Path) -> None:
-        write_document(folder / "state.json", "stub-state", 1, {"digest": self.digest})
+        write_document(folder / "state.json", "stub-state", STUB_STATE_VERSION, {"digest": self.digest})
 
 
 def read_walk(folder: Path) -> str:
@@ -78,7 +79,7 @@ def read_walk(folder: Path) -> str:
     Returns:
         The digest of the steps done.
     """
-    return str(read_document(folder / "state.json", "stub-state", 1)["digest"])
+    return str(read_document(folder / "state.json", "stub-state", STUB_STATE_VERSION)["digest"])
 
 
 def write_product(job: JobSpec, folder: AttemptFolder, steps: int = 1, digest: str = "") -> None:
