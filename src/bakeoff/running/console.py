@@ -64,6 +64,14 @@ class ConsolePipe:
             shutil.rmtree(self._folder)
 
     def _copy(self) -> None:
+        try:
+            self._keep()
+        except OSError:
+            # the log's disk is full, which the runner says when it writes itself; a child whose output nobody reads would hang
+            while self._read():
+                pass
+
+    def _keep(self) -> None:
         kept, tail, tail_bytes, left_out = 0, deque[bytes](), 0, 0
         with self.log.open("wb", buffering=0) as stream:
             while block := self._read():
