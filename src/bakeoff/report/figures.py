@@ -189,9 +189,9 @@ def ranking(task: TaskAnalysis, name: str) -> Sketch:
             dots = [seed.score for seed in entry.seeds if seed.score is not None]
             axes.plot(dots, [row] * len(dots), "o", color=colour, markersize=5.5, alpha=0.75, markeredgewidth=0)
             mark = "" if entry.rank else "  (no rank: a trial failed)"
-            axes.annotate(
-                shown(entry.recipe) + mark, (0, row - 0.3), xycoords=("axes fraction", "data"), va="bottom", fontweight="bold"
-            )
+            name = shown(entry.recipe, 24 if mark else 40) + mark
+            heading = axes.annotate(name, (0, row - 0.3), xycoords=("axes fraction", "data"), va="bottom", fontweight="bold")
+            heading.set_in_layout(False)  # a wide one must not squeeze the axes away
         if math.isfinite(reference):
             axes.axvline(reference, color=palette.MUTED, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
         axes.set_ylim(len(entries) - 0.45, -0.8)
