@@ -39,6 +39,8 @@ def cpu_allocation_error() -> RuntimeError:
         (torch.OutOfMemoryError("CUDA out of memory"), State.OOM, "out of memory: CUDA out of memory"),
         (Diverged(4, [7, 9], [0.5, 1234.5678]), State.DIVERGED, "loss or gradient not finite from step 5 on"),
         (LackOfMemory("no room", {"phase": "evaluation"}), State.OOM, "out of memory: no room"),
+        (RuntimeError("std::bad_alloc"), State.OOM, "out of memory: std::bad_alloc"),
+        (OSError(errno.ENOMEM, "no room"), State.OOM, f"out of memory: [Errno {errno.ENOMEM}] no room"),
         (ModelError("too short", "m", "lengthen it"), State.FAILED, "too short"),
         (ZeroDivisionError("by zero"), State.FAILED, "ZeroDivisionError: by zero"),
     ],

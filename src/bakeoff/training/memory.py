@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 
@@ -18,6 +19,16 @@ class LackOfMemory(Exception):
         super().__init__(reason)
 
 
+WORDS = (
+    "DefaultCPUAllocator",  # torch's CPU allocator
+    "std::bad_alloc",  # any C++ code below torch
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""What a plain `RuntimeError` has in its text."""
+
+
 def is_lack_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory did not suffice.
 
@@ -25,7 +36,11 @@ def is_lack_of_memory(error: BaseException) -> bool:
         error: what was raised.
 
     Returns:
-        True for Python's, torch's and its CPU allocator's, which is a plain `RuntimeError`.
+        True for Python's, torch's, and the system's.
     """
-    of_torch = type(error).__name__ == "OutOfMemoryError" and type(error).__module__.split(".")[0] == "torch"
-    return isinstance(error, MemoryError | LackOfMemory) or of_torch or "DefaultCPUAllocator" in str(error)
+    if isinstance(error, MemoryError | LackOfMemory):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    of_torch = type(error).__module__.split(".")[0] == "torch" and type(error).__name__ == "OutOfMemoryError"
+    return of_torch or (isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS))
