@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import f1_score
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.meta_analysis import effectsize_smd
 from statsmodels.stats.multitest import multipletests
@@ -69,6 +72,21 @@ def test_a_mean_over_examples_is_scipys_t_of_the_examples(case: int) -> None:
     groups = draw_groups(80, count=80)
     ours = contrast(mean_replicates([1, 2], [a, a], groups), mean_replicates([1, 2], [b, b], groups))
     assert ours.p_two_sided() == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=EXACT)
+
+
+def test_parts_are_the_mean_squares_of_a_two_way_layout() -> None:
+    # one example a group: seeds × examples without repetition, whose residual is the interaction
+    values = np.random.default_rng(5).random((4, 12))
+    long = pd.DataFrame(
+        {"score": values.ravel(), "seed": np.repeat(range(4), 12).astype(str), "example": np.tile(range(12), 4).astype(str)}
+    )
+    table = anova_lm(ols("score ~ C(seed) + C(example)", long).fit())
+    mean_squares = (table["sum_sq"] / table["df"]).to_numpy() / values.size
+    estimate = contrast(mean_replicates(range(4), values, draw_groups(12, count=12)))
+    assert estimate.twice is not None
+    ours = [estimate.parts[0].variance, estimate.parts[1].variance, estimate.twice.variance]
+    np.testing.assert_allclose(ours, mean_squares, rtol=EXACT)
+    assert [estimate.parts[0].df, estimate.parts[1].df, estimate.twice.df] == [3, 11, 33]
 
 
 @pytest.mark.parametrize("case", CASES)

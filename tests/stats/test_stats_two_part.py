@@ -19,6 +19,14 @@ def test_the_worked_number() -> None:
     assert half_width([(4.0, 4), (1.0, 99)], None, 0.025) == pytest.approx(5.897, abs=5e-4)
 
 
+def test_what_is_counted_twice_is_taken_off_once() -> None:
+    # 2.776² · 4 + 1.984² · 1 - 1.966² · 0.5
+    assert half_width([(4.0, 4), (1.0, 99)], (0.5, 396), 0.025) == pytest.approx(5.7305, abs=5e-5)
+    # never more than the smallest part
+    capped = half_width([(4.0, 4), (1.0, 99)], (3.0, 396), 0.025)
+    assert capped == half_width([(4.0, 4), (1.0, 99)], (1.0, 396), 0.025)
+
+
 def test_one_part_is_student() -> None:
     for distance in (0.0, 0.3, 2.0, 8.0):
         assert tail_probability(distance, [(1.0, 4)], None) == pytest.approx(stats.t.sf(distance, 4), rel=1e-9)

@@ -40,7 +40,7 @@ def half_width(parts: Variances, twice: tuple[Any, Any] | None, tail: Any) -> Fl
 
     Returns:
         The half-width, of the arrays' shape. Worked number: parts (4, 4) and (1, 99), nothing counted twice, tail 0.025 give
-        √(2.776² · 4 + 1.984² · 1) = 5.897.
+        √(2.776² · 4 + 1.984² · 1) = 5.897; with (0.5, 396) counted twice, 5.731.
     """
     squared = sum(_squared_t(df, tail) * variance for variance, df in parts)
     if twice is not None:
