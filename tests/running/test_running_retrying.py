@@ -13,7 +13,7 @@ from bakeoff.records.specs import JobSpec
 from bakeoff.running import deciding
 from bakeoff.running.deciding import Ended, backoff, decide
 from bakeoff.running.ending import Judged
-from bakeoff.running.events import Event, TrialBegan, TrialEnded, TrialGoesOn
+from bakeoff.running.events import Event, JobEnded, TrialBegan, TrialEnded, TrialGoesOn
 from bakeoff.running.history import END, FEWER, LATER, RETRY, SMALLER, AttemptRecord, History, Settings, read_history
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.runner import RunSummary, run_study
@@ -158,3 +158,10 @@ def test_what_follows_an_end(
 def test_pauses_double_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deciding, "BACKOFF_SECONDS", 1.0)
     assert [backoff(number) for number in (0, 1, 2, 5, 6, 999)] == [1.0, 2.0, 4.0, 32.0, 60.0, 60.0]
+
+
+def test_a_preparation_that_is_lost_is_tried_again(make_order: MakeOrder) -> None:
+    order = make_order("ok", family="unsteady", limits=ONE)
+    events: list[Event] = []
+    assert run_study(order, events.append).counts == {State.COMPLETE: 1}
+    assert [bool(event.fault) for event in events if isinstance(event, JobEnded)] == [True, False]

@@ -117,8 +117,8 @@ def test_cancelling_from_elsewhere_ends_one_trial_and_later_the_runner(
     make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_SECONDS", "30")
-    order = make_order("ok", seeds=(1, 2, 3, 4), workers=2)
-    first, _, third, _ = order.plan.trials
+    order = make_order("ok", seeds=(1, 2, 3, 4), workers=2, at_most=3)
+    first, _, third, _ = order.plan.trials  # the fourth is not for this start of the runner
     said: list[list[State]] = []
 
     def other_process() -> None:
@@ -140,7 +140,7 @@ def test_cancelling_from_elsewhere_ends_one_trial_and_later_the_runner(
     assert (summary.exit_code, cancels(order.run)) == (4, set())
     assert run_study(order).counts == {State.CANCELLED: 4}
     monkeypatch.setenv("FAKE_SECONDS", "0")
-    assert run_study(replace(order, again_failed=True)).counts == {State.COMPLETE: 4}
+    assert run_study(replace(order, again_failed=True, at_most=None)).counts == {State.COMPLETE: 4}
 
 
 def test_without_a_runner_trials_are_marked_and_complete_ones_stay(make_order: MakeOrder) -> None:
@@ -244,3 +244,11 @@ def test_an_owner_that_is_stopped_is_named_as_such_and_a_reused_pid_is_not(
     # the record of a holder that was killed stands, its lock does not: whoever has its number now is not asked
     assert read_owner(order.run) is not None
     assert run_study(order).exit_code == 0
+
+
+def test_a_request_that_a_killed_runner_left_does_not_hold_a_later_one(make_order: MakeOrder) -> None:
+    order = make_order("ok", "ok-b")
+    run_study(replace(order, at_most=0))
+    ask_to_cancel(order.run, [])
+    assert cancel(order.run, order.plan.trials[:1], everything=False, wait_seconds=5) == [State.CANCELLED]
+    assert cancels(order.run) == set()

@@ -8,9 +8,9 @@ from bakeoff.errors import LockedError
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import State, TrialState
 from bakeoff.records.specs import TrialSpec
-from bakeoff.running.lock import RunLock
+from bakeoff.running.lock import RunLock, is_held
 from bakeoff.running.plan_run import again, read_state
-from bakeoff.running.requests import ask_to_cancel, cancels
+from bakeoff.running.requests import ALL, ask_to_cancel, cancels, forget_cancels
 
 LONGEST_WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.1
@@ -66,7 +66,7 @@ def _is_done(run: RunFolder, trials: list[TrialSpec]) -> bool:
     still = [trial.id for trial in trials if not read_state(run, trial).state.ended]
     if not still:
         return True
-    if cancels(run):
+    if cancels(run) and is_held(run):
         return False
     # the runner has taken the request, or is gone: what it left open is ours to mark
     return _mark(run, still)
@@ -78,6 +78,7 @@ def _mark(run: RunFolder, ids: list[str]) -> bool:
         with RunLock(run, patience_seconds=0.2):
             for trial_id in ids:
                 mark_cancelled(run, trial_id)
+            forget_cancels(run, {*ids, ALL})
     except LockedError:
         return False
     return True

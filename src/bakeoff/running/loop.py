@@ -20,6 +20,7 @@ from bakeoff.running.events import TrialBegan, TrialEnded, TrialGoesOn
 from bakeoff.running.executors import Handle
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.keeping import Keeper, drop_checkpoints
+from bakeoff.running.plan_run import read_state
 from bakeoff.running.requests import ALL, cancels, forget_cancels
 from bakeoff.running.stage import Stage
 from bakeoff.running.trials import Turn
@@ -113,7 +114,17 @@ class Loop:
                 self._end(attempt, Cause.CANCEL)
         for turn in [turn for turn in (*self.queue, *self.waiting) if ALL in names or turn.id in names]:
             self._cancel(turn)
+        self._cancel_others(names)
         forget_cancels(self.stage.order.run, names)
+
+    def _cancel_others(self, names: set[str]) -> None:
+        """Cancel what is left for another start of the runner."""
+        order, running = self.stage.order, {attempt.turn.id for attempt in self.running.values()}
+        for trial in order.plan.trials:
+            trial_id = trial.id
+            asked = trial_id not in running and (ALL in names or trial_id in names)
+            if asked and not read_state(order.run, trial).state.ended:
+                mark_cancelled(order.run, trial_id)
 
     def _cancel(self, turn: Turn) -> None:
         self.queue = deque(other for other in self.queue if other.id != turn.id)

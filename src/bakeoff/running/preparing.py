@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from bakeoff.records.files import read_document, set_aside, sha256_file
 from bakeoff.records.paths import TOKENS_VERSION
 from bakeoff.records.results import State
 from bakeoff.records.specs import JobSpec, TrialSpec
+from bakeoff.running.deciding import backoff
 from bakeoff.running.ending import read_outcome
 from bakeoff.running.events import JobBegan, JobEnded
 from bakeoff.running.interrupts import Interrupted
@@ -74,7 +76,7 @@ def prepare_tokens(stage: Stage, trials: list[TrialSpec]) -> dict[Path, str]:
         stage.warn("damaged", text)
 
     for store, trial in missing_stores(stage.order, trials, warn).items():
-        fault = _prepare(stage, store, trial)
+        fault = _prepare_with_retries(stage, store, trial)
         if fault:
             faults[store] = fault
     return faults
@@ -115,7 +117,19 @@ def _set_aside_if_damaged(store: Path, warn: Callable[[str], None]) -> bool:
     return bool(fault)
 
 
-def _prepare(stage: Stage, store: Path, trial: TrialSpec) -> str:
+def _prepare_with_retries(stage: Stage, store: Path, trial: TrialSpec) -> str:
+    """A job that was lost is the machine's fault, and tried again like a trial; one that says what is wrong is not."""
+    for retry in range(stage.order.limits.retries + 1):
+        if retry:
+            time.sleep(backoff(retry - 1))
+        fault, lost = _prepare(stage, store, trial)
+        if not lost:
+            break
+    return fault
+
+
+def _prepare(stage: Stage, store: Path, trial: TrialSpec) -> tuple[str, bool]:
+    """Why the store could not be made (empty if it was), and whether the job was lost."""
     where = places(stage.order, trial)
     assert trial.recipe.model is not None
     job = JobSpec(
@@ -146,7 +160,8 @@ def _prepare(stage: Stage, store: Path, trial: TrialSpec) -> str:
     elif not store.is_dir():
         fault = "the job said that it completed, and left no token store"
     stage.listener(JobEnded(job.id, fault, ending.seconds))
-    return fault and f"{fault} (log: {folder.console})"
+    lost = ending.cause is Cause.ITSELF and outcome is None
+    return fault and f"{fault} (log: {folder.console})", lost
 
 
 def describe_ending(ending: Ending) -> str:
