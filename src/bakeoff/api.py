@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import CatalogError, ModelError, RunError
+from bakeoff.errors import CatalogError, ModelError, RunError, UnfinishedError
 
 if TYPE_CHECKING:
     from bakeoff.analysis.model import Analysis, TaskAnalysis
+    from bakeoff.analysis.verdict_model import Conclusions
     from bakeoff.hub.download import Progress
     from bakeoff.hub.models import LocatedModel
+    from bakeoff.preflight.forecast import Forecast
     from bakeoff.preflight.provisions import Provision
     from bakeoff.preflight.readiness import Readiness
     from bakeoff.records.paths import Home, RunFolder
@@ -39,6 +41,7 @@ __all__ = [
     "check",
     "clean",
     "draw_losses",
+    "estimate",
     "example_texts",
     "fetch",
     "fetch_model",
@@ -52,6 +55,7 @@ __all__ = [
     "runs",
     "status",
     "stored_study",
+    "verdict",
     "write_report",
 ]
 
@@ -175,6 +179,23 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
         argument=path.stem if built_in else str(path),
         beside=Path.cwd() if built_in else path.parent,
     )
+
+
+def estimate(planned: PlannedStudy, trials: Sequence[TrialSpec] | None = None) -> Forecast:
+    """Foretell what trials of a study will cost on this machine: time, memory and disk, each with a range.
+
+    Args:
+        planned: the study.
+        trials: which of its trials; None means all.
+
+    Returns:
+        The forecast; smoke runs and finished trials on this machine make it better.
+    """
+    from bakeoff.preflight import estimating
+    from bakeoff.records.paths import Home
+
+    chosen = planned.plan.trials if trials is None else trials
+    return estimating.estimate(Home.default(), chosen, planned.study.keep, planned.materials)
 
 
 def run(
@@ -509,6 +530,31 @@ def analyse(run: str | Path | None = None) -> Analysis:
     from bakeoff.analysis.analyse import current_analysis
 
     return current_analysis(find_run(run))
+
+
+def verdict(run: str | Path | None = None) -> Conclusions:
+    """What follows from the test scores of a run: the verdict, answers to its claims, comparisons.
+
+    Args:
+        run: as for `find_run`.
+
+    Returns:
+        The conclusions.
+
+    Raises:
+        UnfinishedError: if a planned trial has not ended.
+    """
+    from bakeoff.analysis.analyse import current_analysis
+
+    folder = find_run(run)
+    found = current_analysis(folder)
+    if found.conclusions is None:
+        raise UnfinishedError(
+            "there is no verdict while trials are still to run",
+            str(folder.root),
+            "finish them with `bakeoff run`, or give them up with `bakeoff cancel`",
+        )
+    return found.conclusions
 
 
 def write_report(run: RunFolder, analysis: Analysis, texts: str | None = None) -> Path:

@@ -136,7 +136,7 @@ def test_inline_shows_what_a_trial_prints(call: Call, study: str) -> None:
 
 def test_plan_lists_the_trials_in_order(call: Call, study: str) -> None:
     call("run", study, "--trials", "0")
-    ids = [row["id"] for row in json.loads(call("plan", study, "--json").out)]
+    ids = [row["id"] for row in json.loads(call("plan", study, "--json").out)["trials"]]
     assert ids == [trial.id for trial in Plan.read(RunFolder(Path("runs/small-default")).plan("final")).trials]
     table = call("plan", study).out
     assert all(trial in table for trial in ids)

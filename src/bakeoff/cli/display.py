@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +107,9 @@ class Lines:
             rest = f"; about {duration(left)} left" if left else ""
             found = f"validation {event.trial.task.metric} {score(event.score)}"
             self._say(f"[{event.number}/{event.total}] {name}: {found} in {duration(event.seconds)}{rest}")
+            foretold = self.tracker.estimate.surprise(event.trial, event.seconds)
+            if foretold is not None and self.tracker.workers == 1:
+                self._say(f"        {duration(foretold)} were foretold for it; what is left is reckoned by what trials take")
         else:
             self._say(f"[{event.number}/{event.total}] {name}: {event.state} after {duration(event.seconds)}: {event.reason}")
             if event.state.ended:
@@ -203,17 +206,21 @@ class Live(Lines):
 
 
 @contextmanager
-def display(plan: Plan) -> Iterator[Listener]:
+def display(plan: Plan, foretold: Mapping[str, float] | None = None) -> Iterator[Listener]:
     """A listener that shows a run while the context lasts.
 
     Args:
         plan: the plan.
+        foretold: seconds that trials are expected to take, by id.
 
     Yields:
         The listener.
     """
     out = console(stderr=True)
     tracker = Tracker(plan)
+    ids = {trial.id: trial for trial in plan.trials} if foretold else {}
+    for trial_id, seconds in (foretold or {}).items():
+        tracker.estimate.foretell(ids[trial_id], seconds)
     if not out.is_terminal:
         yield Lines(tracker, out)
         return

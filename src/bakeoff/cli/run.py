@@ -12,6 +12,7 @@ import typer
 from bakeoff.cli.options import AsJson, Overrides, Profile, Study, Workers
 
 if TYPE_CHECKING:
+    from bakeoff import api
     from bakeoff.analysis.model import Analysis
     from bakeoff.running.runner import RunSummary
 
@@ -72,11 +73,19 @@ def command(
         _see_that_ready(study, profile, overrides or (), run_dir)
     options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials, workers)
     planned = api.plan(study, profile, overrides or ())
-    with display(planned.plan) as listener:
+    with display(planned.plan, _foretold(planned)) as listener:
         summary = api.run(planned, overrides=overrides or (), options=options, listener=listener)
     words = api.run_command(planned, overrides or (), summary.run)
     conclude(summary, shlex.join(words), as_json)
     raise typer.Exit(summary.exit_code)
+
+
+def _foretold(planned: api.PlannedStudy) -> dict[str, float]:
+    """Seconds that trials will take, by id, where something like them was measured here: a mere guess is not shown."""
+    from bakeoff import api
+
+    trials = api.estimate(planned).trials
+    return {trial.trial.id: trial.seconds.expected for trial in trials if trial.measured}
 
 
 def _see_that_ready(study: str, profile: str | None, overrides: Sequence[str], run_dir: Path | None) -> None:

@@ -106,6 +106,7 @@ class TrialForecast:
         disk_bytes: what it leaves.
         passing_bytes: what it needs on the disk while it runs, beyond that.
         known: what the forecast is made of, in words.
+        measured: whether trials or steps of the very same cost were measured here.
     """
 
     trial: TrialSpec
@@ -116,6 +117,7 @@ class TrialForecast:
     disk_bytes: int
     passing_bytes: int
     known: str
+    measured: bool = False
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ def forecast_trial(trial: TrialSpec, shapes: Mapping[str, ModelShape], keep: str
         # a checkpoint, the next one beside it (weights and both moments each), and the best weights so far
         passing_bytes=7 * weights,
         known=known,
+        measured=measured is not None,
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from bakeoff.data.dataset import open_dataset
 from bakeoff.errors import FormatError
-from bakeoff.preflight.costs import Cost, CostKey, read_costs, write_cost
+from bakeoff.preflight.costs import Cost, CostKey, write_cost
+from bakeoff.preflight.estimating import sources_of
 from bakeoff.preflight.forecast import (
     Sources,
     TrialForecast,
@@ -17,8 +17,6 @@ from bakeoff.preflight.forecast import (
     measured_seconds,
     modelled_bytes,
 )
-from bakeoff.preflight.lengths import measure_lengths
-from bakeoff.preflight.machine import device_name
 from bakeoff.preflight.shapes import ModelShape, read_shape
 from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.results import Circumstances, State, TrialState
@@ -55,12 +53,8 @@ def learn_from_run(home: Home, run: RunFolder, trials: Sequence[TrialSpec], mate
         trials: those that ended now, run one at a time.
         materials: where their datasets and models lie.
     """
-    datasets = {trial.task.fingerprint: open_dataset(materials.datasets[trial.task.fingerprint]) for trial in trials}
-    models = {t.recipe.model.fingerprint: materials.models[t.recipe.model.fingerprint] for t in trials if t.recipe.model}
-    pairs = {(t.task.fingerprint, t.recipe.model.fingerprint) for t in trials if t.recipe.model}
-    lengths = {(data, model): measure_lengths(datasets[data], models[model]) for data, model in pairs}
     with suppress(OSError):
-        learn_from_trials(home, run, trials, Sources(datasets, models, lengths, read_costs(home), device_name()))
+        learn_from_trials(home, run, trials, sources_of(home, trials, materials))
 
 
 def learn_from_trials(home: Home, run: RunFolder, trials: Sequence[TrialSpec], sources: Sources) -> int:

@@ -7,6 +7,8 @@ from collections import defaultdict
 from bakeoff.records.specs import TrialSpec
 
 Group = tuple[str, str]
+SURPRISING = 0.5
+"""Share of what was foretold by which a trial must differ for it to be said."""
 
 
 class Estimate:
@@ -14,6 +16,34 @@ class Estimate:
 
     def __init__(self) -> None:
         self._seen: dict[Group, list[float]] = defaultdict(list)
+        self._foretold: dict[Group, float] = {}
+        self._surprising: set[Group] = set()
+
+    def foretell(self, trial: TrialSpec, seconds: float) -> None:
+        """Take note of what a trial is expected to take, before any like it was seen.
+
+        Args:
+            trial: the trial.
+            seconds: how long it is expected to take.
+        """
+        self._foretold[_group(trial)] = seconds
+
+    def surprise(self, trial: TrialSpec, seconds: float) -> float | None:
+        """What was foretold for a trial, if it took longer or shorter by more than half of that; once a recipe on a task.
+
+        Args:
+            trial: the trial, which has ended.
+            seconds: how long it took.
+
+        Returns:
+            The foretold seconds; None if they were about right, were not told, or this was said before.
+        """
+        group = _group(trial)
+        foretold = self._foretold.get(group)
+        if foretold is None or group in self._surprising or abs(seconds - foretold) <= SURPRISING * foretold:
+            return None
+        self._surprising.add(group)
+        return foretold
 
     def learn(self, trial: TrialSpec, seconds: float) -> None:
         """Take note of a completed trial.
@@ -32,10 +62,22 @@ class Estimate:
             guess: what to say before anything was seen.
 
         Returns:
-            Seconds: the mean of its recipe on its task; else of everything seen; else the guess.
+            Seconds: the mean of its recipe on its task; else what was foretold, mended by how the foretold ones seen so far
+            came out; else the mean of everything seen; else the guess.
         """
+        group = _group(trial)
+        if group not in self._seen and group in self._foretold:
+            return self._foretold[group] * self._mend
         seen = self._seen.get(_group(trial)) or [seconds for group in self._seen.values() for seconds in group]
         return sum(seen) / len(seen) if seen else guess
+
+    @property
+    def _mend(self) -> float:
+        """Time of the trials seen so far over what was foretold for them."""
+        pairs = [
+            (sum(seen) / len(seen), self._foretold[group]) for group, seen in self._seen.items() if group in self._foretold
+        ]
+        return sum(seen for seen, _ in pairs) / sum(told for _, told in pairs) if pairs else 1.0
 
     def left(self, trials: list[TrialSpec], current: float | None = None, guess: float | None = None) -> float | None:
         """What is left.
