@@ -47,8 +47,16 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     Returns:
         The variables.
     """
-    fixed = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "MPLBACKEND": "Agg"}
-    path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    fixed = {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "MPLBACKEND": "Agg",
+    }
+    path = os.pathsep.join(
+        part for part in (str(ROOT), str(ROOT / "soak" / "plugin"), os.environ.get("PYTHONPATH", "")) if part
+    )
     return {**os.environ, **fixed, "PYTHONPATH": path, **(extra or {})}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -199,7 +200,7 @@ class Materials:
         if self._zygote is None:
             words = python("soak.zygote", "serve", socket, "bert")
             self._zygote = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**environment(), **_fixed()}, cwd=ROOT
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**environment(), **worker_variables()}, cwd=ROOT
             )
             assert self._zygote.stdout is not None
             if self._zygote.stdout.readline() != b"ready\n":
@@ -251,9 +252,13 @@ class Materials:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def _fixed() -> dict[str, str]:
-    fixed = worker_environment()
-    return {key: fixed[key] for key in fixed if key not in environment() or key == "GLIBC_TUNABLES"}
+def worker_variables() -> dict[str, str]:
+    """What the runner sets in the environment of a worker.
+
+    Returns:
+        The variables that are not this process's own.
+    """
+    return {key: value for key, value in worker_environment().items() if os.environ.get(key) != value}
 
 
 @cache
