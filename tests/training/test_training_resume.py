@@ -119,12 +119,18 @@ def stop_at_outputs(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
 
 
 @pytest.mark.parametrize("stop", [stop_at_step, stop_at_outputs])
-def test_stopped_after_any_step_and_in_any_evaluation(bench: Bench, stop: Callable[[pytest.MonkeyPatch, int], None]) -> None:
+def test_stopped_after_any_step_and_in_any_evaluation(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, stop: Callable[[pytest.MonkeyPatch, int], None]
+) -> None:
+    monkeypatch.setattr("bakeoff.training.loop.READ_EVERY", 3)  # also sizes of updates and judged norms are in it then
+    monkeypatch.setattr("bakeoff.training.health.NO_GAIN", 2.0)  # and so is a suspicion, from the first look on
     trial = reference(bench.dataset)
     whole = bench.work(trial)
     full.run(whole)
     facts = Result.read(whole.attempt.product / "result.json").training
     assert (facts["steps"], len(facts["history"])) == (STEPS, 4)
+    assert len(facts["health"]["update_ratio"]) == 3
+    assert facts["health"]["flat"] <= 2
     assert facts["loss_weights"].keys() == {"asymmetric", "focal", "bce"}
     stopped = 0
     for at in range(1, 100):
