@@ -91,7 +91,7 @@ def test_only_the_gate_names_the_test_file() -> None:
             if isinstance(node, ast.Attribute) and node.attr == "test":
                 named.setdefault(path.name, set()).add(ast.unparse(node))
         assert "test.npz" not in path.read_text()
-    assert named == {"gate.py": {"trial.folder.test"}, "ranking.py": {"trial.test"}}
+    assert named == {"gate.py": {"trial.folder.test"}, "ranking.py": {"trial.test"}, "measuring.py": {"trial.test"}}
     # and nobody but the gate and `analyse` reads outputs at all
     readers = [path.name for path in folder.glob("*.py") if "Outputs.read(" in path.read_text()]
     assert sorted(readers) == ["analyse.py", "gate.py"]

@@ -95,7 +95,7 @@ def test_facts_for_the_report(analysis) -> None:
     assert first.seconds == pytest.approx(125.4)
     assert [environment.facts["cpu.name"] for environment in analysis.environments] == ["A CPU"]
     assert len(analysis.environments[0].trials) == 8
-    assert analysis.claims[0].status == "not yet judged by this version"
+    assert analysis.claims[0].status == "undecided"
     assert any(trial.deviations for trial in analysis.trials)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.analysis import gate
+from bakeoff.analysis.conclusions import conclude
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
 from bakeoff.analysis.load import current_stored, write_analysis
 from bakeoff.analysis.missing import missed_examples, missed_labels
-from bakeoff.analysis.model import Analysis, TaskAnalysis
+from bakeoff.analysis.model import Analysis, Claim, TaskAnalysis
 from bakeoff.analysis.ranking import Field, best_simple, label_ranges, rank
 from bakeoff.analysis.recipes import describe_recipes, read_proposals
 from bakeoff.analysis.recognising import no_skill_scores, recognise
@@ -85,18 +86,27 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
         tasks.append(part)
         trials.update({trial.id: trial for trial in described})
     ordered = [trials[spec.id] for spec in plan.trials]
+    looks = gate.count_looks(run)
+    claims = read_claims(study)
+    conclusions = None
+    if tests is not None:
+        conclusions = conclude(
+            study, tasks, ordered, tests, looks, lambda trial: Outputs.read(records[trial.id].folder.validation), notes
+        )
+        claims = [Claim(text=claim.text, status=claim.answer) for claim in conclusions.claims if claim.source == "claims"]
     return Analysis(
         study=plan.study,
         profile=plan.profile,
         phase=phase,
         finished=not gate.unfinished(records.values()),
         opened=tests is not None,
-        looks=gate.count_looks(run),
+        looks=looks,
         counts=dict(sorted(Counter(trial.state.value for trial in ordered).items())),
         tasks=tasks,
         trials=ordered,
         environments=group_environments(ordered),
-        claims=read_claims(study),
+        claims=claims,
+        conclusions=conclusions,
         commands=repeat_commands(),
         notes=notes,
         inputs={},

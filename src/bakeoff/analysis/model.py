@@ -12,6 +12,7 @@ from pydantic import Field
 
 from bakeoff.analysis.recipe_model import RecipeFacts, Standing
 from bakeoff.analysis.trial_model import Number, Split, TrialAnalysis
+from bakeoff.analysis.verdict_model import Conclusions
 from bakeoff.records.specs import Spec
 
 ANALYSIS_VERSION = 3
@@ -154,11 +155,11 @@ class Claim(Spec):
 
     Attributes:
         text: as the study says it.
-        status: what this version says of it.
+        status: its answer; not answered while test stays closed.
     """
 
     text: str
-    status: Literal["not yet judged by this version"] = "not yet judged by this version"
+    status: Literal["supported", "refuted", "undecided", "not answered"] = "not answered"
 
 
 class Command(Spec):
@@ -188,6 +189,7 @@ class Analysis(Spec):
         trials: every planned trial, in the order of the plan.
         environments: machines and versions.
         claims: the study's claims.
+        conclusions: what follows from the test scores; null while test stays closed.
         commands: how to do it again, to be typed in the run folder.
         notes: what of the run folder could not be read.
         inputs: hash of each file that this was made from, by path in the run folder.
@@ -207,3 +209,4 @@ class Analysis(Spec):
     commands: list[Command]
     notes: list[str]
     inputs: dict[str, str]
+    conclusions: Conclusions | None = None

@@ -8,7 +8,24 @@ from typing import Annotated
 import typer
 
 from bakeoff import __version__
-from bakeoff.cli import cancel, check, clean, data, fetch, logs, losses, model, plan, report, retry, run, runs, schema, status
+from bakeoff.cli import (
+    cancel,
+    check,
+    clean,
+    data,
+    fetch,
+    logs,
+    losses,
+    model,
+    plan,
+    report,
+    retry,
+    run,
+    runs,
+    schema,
+    status,
+    verdict,
+)
 from bakeoff.errors import BakeoffError
 
 HELP = """Puts fine-tuning recipes on trial: a study file in, a ranking out.
@@ -18,6 +35,7 @@ Begin here:
   bakeoff run demo              the built-in study, in a few minutes
   bakeoff run study.yaml        your own; the same command again goes on where it stopped
   bakeoff report                scores and ranking of the newest run as report.html
+  bakeoff verdict               its claims answered: green, yellow or red
 """
 INTERRUPTED_EXIT = 130
 
@@ -30,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for verb in (check, run, status, report, retry, cancel, plan, fetch, runs, logs, clean, losses, schema):
+for verb in (check, run, status, report, verdict, retry, cancel, plan, fetch, runs, logs, clean, losses, schema):
     app.command(verb.NAME, help=verb.HELP, short_help=verb.SHORT)(verb.command)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")

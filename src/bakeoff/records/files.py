@@ -80,10 +80,10 @@ def number(value: Any) -> float:
     Raises:
         FormatError: if it is neither.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if value in ("nan", "inf", "-inf"):
-        return float(value)
+    if value in ("nan", "inf", "-inf") or (isinstance(value, int | float) and not isinstance(value, bool)):
+        found = float(value)
+        # one object for every nan, so that what was written equals what is read back
+        return math.nan if math.isnan(found) else found
     raise FormatError(f"{value!r} stands where a number should")
 
 

@@ -1,0 +1,243 @@
+"""Answer the claims of a study: supported, refuted or undecided.
+
+All inferential claims, those in the verdict's rules included, share one error rate by Holm, in both directions at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bakeoff.analysis.claims_words import ALPHA, because, contrast_words, found_words, next_words, says
+from bakeoff.analysis.comparisons import LEVEL, decides
+from bakeoff.analysis.measuring import Evidence
+from bakeoff.analysis.observing import observe
+from bakeoff.analysis.trial_model import TrialAnalysis
+from bakeoff.analysis.verdict_model import ClaimAnswer, ClaimPart
+from bakeoff.stats.corrections import holm
+from bakeoff.stats.estimates import Estimate, Interval, ratio_interval
+from bakeoff.stats.margins import beats, no_worse, within
+from bakeoff.stats.replicates import Replicates
+from bakeoff.stats.sides import Sided, all_of, answer, any_of, sided
+from bakeoff.study.claims import (
+    Beats,
+    Best,
+    Claim,
+    EveryTrialCompletes,
+    Margin,
+    Measure,
+    NoWorse,
+    Reaches,
+    Several,
+    Single,
+    Statement,
+    StaysBelow,
+    TakesLess,
+    Within,
+)
+
+Source = Literal["claims", "green", "yellow"]
+Rival = str | float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A claim and where it stands.
+
+    Attributes:
+        claim: the claim.
+        source: `claims`, or the colour of the rule that it stands in.
+    """
+
+    claim: Claim
+    source: Source
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A contrast, and what it is about."""
+
+    recipe: str
+    rival: Rival
+    measure: Measure
+    estimate: Estimate
+    words: str
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A statement with both its p-values and the contrasts behind it."""
+
+    sides: Sided
+    compared: list[_Compared]
+
+
+def answer_claims(
+    asked: Sequence[Asked], evidence: Mapping[str, Evidence], trials: Sequence[TrialAnalysis]
+) -> list[ClaimAnswer]:
+    """Answer claims.
+
+    Args:
+        asked: the study's claims, the main one first, then those of the verdict's rules.
+        evidence: test outputs by task.
+        trials: every planned trial.
+
+    Returns:
+        Answers in the same order.
+    """
+    judged: dict[Statement, _Judged] = {}
+    for one in asked:
+        statement = one.claim.statement
+        if one.claim.inferential and statement not in judged:
+            judged[statement] = _judge(statement, evidence)
+    # a statement that stands twice is one statement
+    corrected = (
+        dict(zip(judged, holm([one.sides.two_sided for one in judged.values()]).tolist(), strict=True)) if judged else {}
+    )
+    answers = []
+    for place, one in enumerate(asked):
+        main = place == 0 and one.source == "claims"
+        statement = one.claim.statement
+        if statement in judged:
+            answers.append(_inferred(one, judged[statement], corrected[statement], len(judged), evidence, main))
+        else:
+            answers.append(_observed(one, trials, main))
+    return answers
+
+
+def _judge(statement: Statement, evidence: Mapping[str, Evidence]) -> _Judged:
+    if isinstance(statement, Several):
+        parts = [_judge_one(part, evidence) for part in statement.parts]
+        combine = any_of if statement.how == "any" else all_of
+        return _Judged(combine([part.sides for part in parts]), [one for part in parts for one in part.compared])
+    return _judge_one(statement, evidence)
+
+
+def _judge_one(statement: Single, evidence: Mapping[str, Evidence]) -> _Judged:
+    assert not isinstance(statement, TakesLess | StaysBelow | EveryTrialCompletes)
+    known = evidence.get(statement.measure.task)
+    if known is None:
+        return _Judged(Sided(1.0, 1.0), [])
+    compared = _contrasts(statement, known)
+    return _Judged(all_of([sided(one.estimate) for one in compared]), compared)
+
+
+def _replicates(evidence: Evidence, recipe: str, measure: Measure) -> Replicates:
+    own = measure.metric == evidence.measure.metric and not measure.rule
+    return evidence.replicates(recipe) if own else evidence.replicates(recipe, measure.metric, measure.rule)
+
+
+def _contrasts(statement: Beats | Best | Within | NoWorse | Reaches, evidence: Evidence) -> list[_Compared]:
+    """The contrasts of which all have to be above 0."""
+    measure, lower = statement.measure, statement.measure.lower
+
+    def scores(name: Rival) -> Replicates | float:
+        return name if isinstance(name, float) else _replicates(evidence, name, measure)
+
+    a = _replicates(evidence, statement.recipe, measure)
+    match statement:
+        case Beats(recipe, rival, _, margin):
+            estimate = beats(a, scores(rival), margin.size, margin.relative, lower)
+            return [_Compared(recipe, rival, measure, estimate, contrast_words(recipe, rival, margin, measure))]
+        case Best(recipe, _):
+            rivals = [name for name in evidence.recipes if name != recipe]
+            return [
+                _Compared(
+                    recipe,
+                    rival,
+                    measure,
+                    beats(a, scores(rival), lower=lower),
+                    contrast_words(recipe, rival, Margin(), measure),
+                )
+                for rival in rivals
+            ]
+        case Within(recipe, rival, _, margin):
+            return _both_sides(statement, within(a, scores(rival), margin.size, margin.relative))
+        case NoWorse(recipe, rival, _, margin):
+            estimate = no_worse(a, scores(rival), margin.size, margin.relative, lower)
+            return [_Compared(recipe, rival, measure, estimate, contrast_words(recipe, rival, margin, measure, -1.0))]
+        case Reaches(recipe, value, _):
+            estimate = beats(a, value, lower=lower)
+            return [_Compared(recipe, value, measure, estimate, contrast_words(recipe, value, Margin(), measure))]
+
+
+def _both_sides(statement: Within, estimates: tuple[Estimate, Estimate]) -> list[_Compared]:
+    recipe, rival, margin = statement.recipe, statement.rival, statement.margin
+    upward = Measure(statement.measure.task, statement.measure.metric, statement.measure.rule, lower=False)
+    downward = Measure(statement.measure.task, statement.measure.metric, statement.measure.rule, lower=True)
+    return [
+        _Compared(recipe, rival, statement.measure, estimate, contrast_words(recipe, rival, margin, measure, -1.0))
+        for estimate, measure in zip(estimates, (upward, downward), strict=True)
+    ]
+
+
+def _part(one: _Compared, evidence: Evidence, statements: int, statement: str) -> ClaimPart:
+    a = _replicates(evidence, one.recipe, one.measure)
+    b = _replicates(evidence, one.rival, one.measure) if isinstance(one.rival, str) else None
+    interval = one.estimate.interval(LEVEL)
+    ratio = ratio_interval(a, b, LEVEL) if b is not None else Interval(math.nan, math.nan)
+    sides = sided(one.estimate)
+    needed = decides(one.estimate, len(evidence.gold), statements)
+    rival_score = b.mean if b is not None else float(one.rival)
+    return ClaimPart(
+        says=statement,
+        contrast=one.words,
+        value=one.estimate.value,
+        low=interval.low,
+        high=interval.high,
+        support=sides.support,
+        refute=sides.refute,
+        score=a.mean,
+        rival_score=rival_score,
+        ratio=a.mean / rival_score if b is not None and rival_score else math.nan,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+        seeds=list(one.estimate.seeds),
+        needed_seeds=needed.seeds,
+        needed_examples=needed.examples,
+    )
+
+
+def _inferred(
+    asked: Asked, judged: _Judged, corrected: float, statements: int, evidence: Mapping[str, Evidence], main: bool
+) -> ClaimAnswer:
+    found = answer(judged.sides, corrected, ALPHA)
+    parts = []
+    for one in judged.compared:
+        of_recipe = next(part for part in asked.claim.parts if getattr(part, "recipe", "") == one.recipe)
+        parts.append(_part(one, evidence[one.measure.task], statements, says(of_recipe)))
+    words = [found_words(part, one.recipe, one.rival) for part, one in zip(parts, judged.compared, strict=True)]
+    facts = "; ".join(dict.fromkeys(words)) or "no trial of this task has test scores"
+    sure = because(found, judged.sides.two_sided, corrected, statements)
+    statement = asked.claim.statement
+    enough = isinstance(statement, Several) and statement.how == "any"
+    examples = max((len(one.gold) for one in evidence.values()), default=0)
+    open_parts = [part for part in parts if min(part.support, part.refute) * 2 > ALPHA or not math.isfinite(part.value)]
+    return ClaimAnswer(
+        text=asked.claim.text,
+        source=asked.source,
+        main=main,
+        inferential=True,
+        answer=found,
+        p=judged.sides.two_sided,
+        corrected=corrected,
+        reason=f"{facts} [{sure}]" if sure else facts,
+        next=next_words(open_parts or parts, examples, enough) if found == "undecided" and parts else "",
+        parts=parts,
+    )
+
+
+def _observed(asked: Asked, trials: Sequence[TrialAnalysis], main: bool) -> ClaimAnswer:
+    found, reason = observe(asked.claim.statement, trials)
+    return ClaimAnswer(
+        text=asked.claim.text,
+        source=asked.source,
+        main=main,
+        inferential=False,
+        answer=found,
+        p=None,
+        corrected=None,
+        reason=reason,
+    )

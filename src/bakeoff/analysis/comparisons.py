@@ -1,0 +1,357 @@
+"""Compare the recipes of a task: every pair, the set not shown worse than the leader, labels, and what a reader must know."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bakeoff.analysis.claims_words import ALPHA
+from bakeoff.analysis.measuring import Evidence
+from bakeoff.analysis.recipe_model import Difference, RecipeFacts
+from bakeoff.analysis.scoring import TUNED
+from bakeoff.analysis.trial_model import TrialAnalysis
+from bakeoff.analysis.verdict_model import (
+    Contrast,
+    Direction,
+    EffectSize,
+    LabelContrast,
+    Relevance,
+    Smallest,
+    TaskComparison,
+)
+from bakeoff.metrics.scores import SCORES
+from bakeoff.metrics.thresholds import tune_threshold
+from bakeoff.records.results import Outputs
+from bakeoff.stats.corrections import bonferroni_level, holm
+from bakeoff.stats.effects import Effect, hedges_g, probability_of_improvement
+from bakeoff.stats.estimates import Estimate, Interval, ratio_interval
+from bakeoff.stats.margins import PRACTICALLY_EQUAL, beats, inside
+from bakeoff.stats.power import Deciding, Design, noise_of, smallest_visible, what_decides
+from bakeoff.stats.replicates import Replicates
+from bakeoff.stats.sensitivity import validation_part, validation_replicates
+
+LEVEL = 0.95
+FEW_SEEDS = 5
+Pair = tuple[str, str]
+Validation = Callable[[TrialAnalysis], Outputs]
+"""Gives a complete trial's outputs on validation."""
+
+
+@dataclass(frozen=True)
+class _Field:
+    """What all pairs of a task share."""
+
+    evidence: Evidence
+    scores: Mapping[str, Replicates]
+    sensitive: Mapping[str, Replicates]
+    claimed: frozenset[frozenset[str]]
+    pairs: int
+    lower: bool
+
+
+def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: Validation | None = None) -> TaskComparison:
+    """Compare the recipes of a task on test.
+
+    Args:
+        evidence: its test outputs.
+        claimed: pairs of recipes that a claim compares in the task's metric.
+        validation: how a trial's validation outputs are read, for the sensitivity; None leaves that out.
+
+    Returns:
+        The comparisons.
+    """
+    lower = not evidence.measure.higher_is_better
+    scores = {recipe: evidence.replicates(recipe) for recipe in evidence.recipes}
+    reference = evidence.task.reference
+    leader = _leader(scores, lower)
+    named = [_oriented(pair, scores, reference, lower) for pair in itertools.combinations(scores, 2)]
+    estimates = [beats(scores[a], scores[b], lower=lower) for a, b in named]
+    sensitive = _validation_scores(evidence, validation) if validation is not None else {}
+    field = _Field(evidence, scores, sensitive, claimed, len(named), lower)
+    corrected = holm([estimate.p_two_sided() for estimate in estimates]) if named else np.zeros(0)
+    pairs = [_contrast(field, *one) for one in zip(named, estimates, corrected.tolist(), strict=True)]
+    groups = evidence.groups
+    label_pair, labels = _labels(evidence, _label_pair(leader, reference, pairs))
+    return TaskComparison(
+        task=evidence.task.name,
+        metric=evidence.task.metric,
+        examples=len(evidence.gold),
+        groups=groups.count if groups else 0,
+        clusters=groups.clusters if groups else len(evidence.gold),
+        few_clusters=groups.few_clusters if groups else True,
+        leader=leader,
+        not_shown_worse=_not_shown_worse(pairs, list(scores), leader),
+        pairs=pairs,
+        label_pair=label_pair,
+        labels=labels,
+        smallest=_smallest(field, named, estimates, leader, reference),
+        warnings=warnings(evidence, leader),
+    )
+
+
+def _leader(scores: Mapping[str, Replicates], lower: bool) -> str:
+    known = {recipe: one.mean for recipe, one in scores.items() if math.isfinite(one.mean)}
+    return max(known, key=lambda recipe: -known[recipe] if lower else known[recipe], default="")
+
+
+def _oriented(pair: Pair, scores: Mapping[str, Replicates], reference: str, lower: bool) -> Pair:
+    """The reference stands as the rival; else the better one stands first."""
+    first, second = pair
+    if reference in pair:
+        return (second, first) if first == reference else pair
+    gain = scores[second].mean - scores[first].mean
+    return (second, first) if (-gain if lower else gain) > 0 else pair
+
+
+def _contrast(field: _Field, pair: Pair, estimate: Estimate, corrected: float) -> Contrast:
+    recipe, rival = pair
+    a, b = field.scores[recipe], field.scores[rival]
+    interval, wide = estimate.interval(LEVEL), estimate.interval(bonferroni_level(LEVEL, max(1, field.pairs)))
+    ratio = ratio_interval(a, b, LEVEL)
+    direction = _direction(estimate.value, corrected)
+    sensitive = _sensitive(field, pair, estimate)
+    deciding = decides(estimate, len(field.evidence.gold), field.pairs) if direction == "undecided" else Deciding(None, None)
+    parts = {part.name: part.variance for part in estimate.parts}
+    sign = -1.0 if field.lower else 1.0
+    return Contrast(
+        recipe=recipe,
+        rival=rival,
+        claimed=frozenset(pair) in field.claimed,
+        value=estimate.value,
+        low=interval.low,
+        high=interval.high,
+        wide_low=wide.low,
+        wide_high=wide.high,
+        p=estimate.p_two_sided(),
+        corrected=corrected,
+        direction=direction,
+        relevance=_relevance(wide),
+        ratio=a.mean / b.mean if b.mean else math.nan,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+        seeds=list(estimate.seeds),
+        each=_each(a, b, sign),
+        form=estimate.form if estimate.form != "one-sample" else "one-seed",
+        pairing=estimate.pairing,
+        seed_variance=parts.get("seeds", math.nan),
+        example_variance=parts.get("examples", math.nan),
+        sensitive_low=sensitive.low if sensitive else None,
+        sensitive_high=sensitive.high if sensitive else None,
+        hedges=_effect(hedges_g(sign * a.whole, sign * b.whole)),
+        improvement=_effect(probability_of_improvement(sign * a.whole, sign * b.whole)),
+        needed_seeds=deciding.seeds,
+        needed_examples=deciding.examples,
+        differing=differing(field.evidence.task.recipes, recipe, rival),
+    )
+
+
+def _direction(value: float, corrected: float) -> Direction:
+    if not corrected <= ALPHA:
+        return "undecided"
+    return "better" if value > 0 else "worse"
+
+
+def _relevance(wide: Interval) -> Relevance:
+    if inside(wide):
+        return "negligible"
+    return "relevant" if wide.low > PRACTICALLY_EQUAL or wide.high < -PRACTICALLY_EQUAL else "undecided"
+
+
+def _effect(found: Effect | None) -> EffectSize | None:
+    return None if found is None else EffectSize(value=found.value, low=found.low, high=found.high)
+
+
+def _each(a: Replicates, b: Replicates, sign: float) -> list[float]:
+    if set(a.seeds) != set(b.seeds):
+        return []
+    return [float(sign * (score - b.whole[b.seeds.index(seed)])) for seed, score in zip(a.seeds, a.whole, strict=True)]
+
+
+def decides(estimate: Estimate, examples: int, comparisons: int) -> Deciding:
+    """What would likely decide a contrast, if it is what was seen.
+
+    Args:
+        estimate: of the contrast.
+        examples: of the test set.
+        comparisons: how many share the error rate.
+
+    Returns:
+        Seeds alone and examples alone; None where no number would, or the noise is not known.
+    """
+    if not estimate.decidable or not estimate.value:
+        return Deciding(None, None)
+    design = Design(min(count for count in estimate.seeds if count), examples, comparisons=max(1, comparisons), alpha=ALPHA)
+    found = what_decides(noise_of(estimate, examples), design, estimate.value)
+    examples_help = found.examples is not None and estimate.part("examples") is not None
+    return Deciding(found.seeds, found.examples if examples_help else None)
+
+
+def differing(recipes: Sequence[RecipeFacts], recipe: str, rival: str) -> list[Difference]:
+    """Every setting in which two recipes differ.
+
+    Args:
+        recipes: what the recipes are.
+        recipe: one of them.
+        rival: another.
+
+    Returns:
+        The settings; empty texts where one has no such setting.
+    """
+    known = {facts.name: facts.settings for facts in recipes}
+    here, there = known[recipe], known[rival]
+    keys = dict.fromkeys([*here, *there])
+    return [
+        Difference(key=key, here=here.get(key, ""), there=there.get(key, "")) for key in keys if here.get(key) != there.get(key)
+    ]
+
+
+def _validation_scores(evidence: Evidence, validation: Validation) -> dict[str, Replicates]:
+    """Test scores had a tenth of the validation examples not been there; none where no threshold is tuned for the metric."""
+    name = evidence.measure.metric
+    if evidence.measure.rule != TUNED or name not in SCORES:
+        return {}
+    found = {}
+    for recipe in evidence.recipes:
+        trials = evidence.of(recipe)
+        if any(evidence.decide(trial, TUNED) is None for trial in trials):
+            continue
+        read = [validation(trial) for trial in trials]
+        probabilities = np.stack([evidence.measure.probabilities(outputs.outputs) for outputs in read])
+        tested = np.stack([evidence.measure.probabilities(evidence.tests[trial.id].outputs) for trial in trials])
+        found[recipe] = validation_replicates(
+            [trial.seed for trial in trials],
+            lambda gold, chances: tune_threshold(gold, chances, name)[0],
+            SCORES[name],
+            (read[0].gold.astype(bool), probabilities),
+            (evidence.gold, tested),
+        )
+    return found
+
+
+def _sensitive(field: _Field, pair: Pair, estimate: Estimate) -> Interval | None:
+    a, b = (field.sensitive.get(recipe) for recipe in pair)
+    if a is None or b is None or not estimate.decidable:
+        return None
+    return estimate.with_part(validation_part(a, b)).interval(LEVEL)
+
+
+def _not_shown_worse(pairs: Sequence[Contrast], recipes: list[str], leader: str) -> list[str]:
+    """Leader first; a recipe without a score is not shown worse either."""
+    if not leader:
+        return []
+    shown = {pair.rival for pair in pairs if pair.recipe == leader and pair.direction == "better"}
+    shown |= {pair.recipe for pair in pairs if pair.rival == leader and pair.direction == "worse"}
+    return [leader, *(recipe for recipe in recipes if recipe != leader and recipe not in shown)]
+
+
+def _label_pair(leader: str, reference: str, pairs: Sequence[Contrast]) -> Pair | None:
+    """Leader and reference; where they are one, the closest rival and it."""
+    if leader and reference and leader != reference:
+        return leader, reference
+    rivals = [pair for pair in pairs if leader in (pair.recipe, pair.rival) and math.isfinite(pair.value)]
+    if not rivals:
+        return None
+    closest = min(rivals, key=lambda pair: abs(pair.value))
+    return leader, closest.rival if closest.recipe == leader else closest.recipe
+
+
+def _labels(evidence: Evidence, pair: Pair | None) -> tuple[list[str], list[LabelContrast]]:
+    if pair is None:
+        return [], []
+    first, second = (evidence.label_replicates(recipe) for recipe in pair)
+    if first is None or second is None:
+        return [], []
+    estimates = [beats(a, b) for a, b in zip(first, second, strict=True)]
+    corrected = holm([estimate.p_two_sided() for estimate in estimates]).tolist()
+    found = [
+        LabelContrast(label=label, value=one.value, low=interval.low, high=interval.high, corrected=p)
+        for label, one, p in zip(evidence.task.data.labels, estimates, corrected, strict=True)
+        for interval in [one.interval(LEVEL)]
+    ]
+    return list(pair), sorted(found, key=lambda entry: -abs(entry.value))
+
+
+def _smallest(
+    field: _Field, named: Sequence[Pair], estimates: Sequence[Estimate], leader: str, reference: str
+) -> Smallest | None:
+    """From the leader's comparison with the reference, else from the first that has noise to tell."""
+    order = sorted(range(len(named)), key=lambda place: (leader not in named[place]) + (reference not in named[place]))
+    for place in order:
+        if not estimates[place].decidable:
+            continue
+        examples = len(field.evidence.gold)
+        design = Design(min(estimates[place].seeds), examples, comparisons=len(named), alpha=ALPHA)
+        visible = smallest_visible(noise_of(estimates[place], examples), design)
+        recipe, rival = named[place]
+        return Smallest(recipe=recipe, rival=rival, difference=visible, comparisons=len(named))
+    return None
+
+
+def warnings(evidence: Evidence, leader: str) -> list[str]:
+    """What a reader must know before believing differences.
+
+    Args:
+        evidence: of the task.
+        leader: the recipe that leads.
+
+    Returns:
+        Sentences.
+    """
+    found = []
+    seeds = min((len(evidence.of(recipe)) for recipe in evidence.recipes), default=0)
+    if seeds == 1:
+        found.append("one seed: what another training run would give is not known, and so no recipe is called better or worse")
+    elif seeds < FEW_SEEDS:
+        found.append(f"{seeds} seeds decide little: studies made to decide use at least {FEW_SEEDS}")
+    if evidence.groups is None or evidence.groups.few_clusters:
+        found.append("the test set has fewer than 20 independent examples: its own noise is poorly known")
+    failed = [recipe for recipe in evidence.recipes if not math.isfinite(evidence.replicates(recipe).mean)]
+    if failed:
+        found.append(f"no mean, and no comparison: a trial of {', '.join(failed)} has no score")
+    return [*found, *_tuning_warning(evidence, leader), *hardware_warnings(evidence)]
+
+
+def _tuning_warning(evidence: Evidence, leader: str) -> list[str]:
+    tried = {facts.name: facts.proposals for facts in evidence.task.recipes if not facts.simple}
+    if len(set(tried.values())) < 2:
+        return []
+    words = ", ".join(f"{name} {count}" for name, count in tried.items())
+    lead = f"; {leader} leads at these settings" if leader in tried else ""
+    return [f"recipes were not tuned alike (settings tried: {words}){lead}"]
+
+
+def hardware(trial: TrialAnalysis) -> str:
+    """What a trial ran on, in words.
+
+    Args:
+        trial: the trial.
+
+    Returns:
+        Device and processor; empty where nothing is known.
+    """
+    facts = {**trial.environment, **trial.machine}
+    keys = ("device", "cpu.name", "cores")
+    return ", ".join(facts[key] for key in (*keys, *(key for key in facts if key.startswith("gpu"))) if facts.get(key))
+
+
+def hardware_warnings(evidence: Evidence) -> list[str]:
+    """Whether hardware and recipe coincide, so that a difference may be either's.
+
+    Args:
+        evidence: of the task.
+
+    Returns:
+        A sentence, or none.
+    """
+    machines = {recipe: {hardware(trial) for trial in evidence.of(recipe) if hardware(trial)} for recipe in evidence.recipes}
+    pairs = [
+        (a, b) for a, b in itertools.combinations(machines, 2) if machines[a] and machines[b] and not machines[a] & machines[b]
+    ]
+    if not pairs:
+        return []
+    words = "; ".join(f"{a} and {b}" for a, b in pairs[:5])
+    return [f"hardware and recipe coincide: these share no machine, so that a difference may be either's: {words}"]
