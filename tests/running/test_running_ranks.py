@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import dataclass, field
@@ -25,13 +26,13 @@ from bakeoff.running.watching import Cause, Limits
 from bakeoff.testing.models import make_tiny_model
 from tiny import full_trial, make_dataset
 
-COLLECTIVE_SECONDS = 2.0
+CHECKPOINT_STEPS, STRIKE_AFTER = 3, 6
 LOST = Outcome(state=State.FAILED, reason="another process of the trial has gone", facts={"collective": True})
 
 
 @dataclass
 class Saboteur:
-    """Sends signals to processes of the first attempt once it has validated, each in turn to all victims."""
+    """Sends signals to processes of the first attempt after some steps, each in turn to all victims."""
 
     run: RunFolder
     victims: tuple[int, ...]
@@ -43,6 +44,8 @@ class Saboteur:
         if isinstance(event, TrialBegan):
             self.attempts.append(event.attempt)
         if isinstance(event, Progress) and event.record["event"] == "validation" and not self.struck:
+            if event.record["step"] < STRIKE_AFTER:
+                return
             self.struck = True
             attempt = self.run.trial(event.trial).attempt(1)
             processes = [writer_of(attempt.rank(victim).root) for victim in self.victims]
@@ -82,7 +85,7 @@ def make_order(root: Path, dataset: Dataset, model: Path, *trials: TrialSpec, **
         plan=Plan(study="s", trials=list(trials)),
         study_yaml="name: s\n",
         materials=Materials({dataset.fingerprint: dataset.folder}, {"0" * 64: model}),
-        limits=Limits(grace=2.0, collective=COLLECTIVE_SECONDS, **limits),
+        limits=Limits(**{"grace": 2.0, "collective": 120.0, **limits}),
     )
 
 
@@ -92,12 +95,21 @@ def outputs_of(run: RunFolder, trial: TrialSpec) -> list[np.ndarray]:
     return [Outputs.read(path).outputs for path in (folder.validation, folder.test)]
 
 
+def resumed_at(attempt: AttemptFolder) -> int:
+    """The step of the checkpoint that an attempt went on from; 0 if it began anew."""
+    records = [json.loads(line) for line in attempt.log.read_text().splitlines()]
+    return next((int(record["step"]) for record in records if record["event"] == "resume"), 0)
+
+
 @pytest.mark.parametrize(("victim", "number"), [(1, signal.SIGSTOP), (0, signal.SIGKILL)])
 def test_a_trial_that_loses_a_process_goes_on_with_one_device(
     hostile_path: Path, dataset: Dataset, model: Path, victim: int, number: signal.Signals
 ) -> None:
     two, one = make_trial(dataset, 2), make_trial(dataset, 1)
-    order = make_order(hostile_path, dataset, model, two, one, retries=0)
+    # one that has died is noticed at once; for one that stands still there is nothing but the limit
+    collective = 5.0 if number is signal.SIGSTOP else 120.0
+    limits = {"retries": 0, "checkpoint_steps": CHECKPOINT_STEPS, "collective": collective}
+    order = make_order(hostile_path, dataset, model, two, one, **limits)
     saboteur = Saboteur(order.run, (victim,), (number,))
     summary = run_study(order, saboteur)
     assert summary.states == {two.id: State.COMPLETE, one.id: State.COMPLETE}
@@ -106,6 +118,7 @@ def test_a_trial_that_loses_a_process_goes_on_with_one_device(
     folder = order.run.trial(two.id)
     assert JobSpec.read(folder.attempt(1).job).ranks == 2
     assert JobSpec.read(folder.attempt(2).job).ranks == 1
+    assert resumed_at(folder.attempt(2)) > 0
     (deviation,) = Circumstances.read(folder.circumstances).deviations
     assert deviation.startswith("one device in place of 2: another process of the trial ")
     assert ("did not answer" in deviation) == (number == signal.SIGSTOP)
@@ -120,7 +133,7 @@ def test_when_all_processes_are_killed_the_same_number_goes_on_to_the_same_bytes
 ) -> None:
     trial = make_trial(dataset, 2, dropout=0.1)
     undisturbed = make_order(hostile_path / "undisturbed", dataset, model, trial)
-    disturbed = make_order(hostile_path / "disturbed", dataset, model, trial, retries=1, checkpoint_steps=3)
+    disturbed = make_order(hostile_path / "disturbed", dataset, model, trial, retries=1, checkpoint_steps=CHECKPOINT_STEPS)
     assert run_study(undisturbed).states == {trial.id: State.COMPLETE}
     # stopped first, so that none of them sees the other die
     saboteur = Saboteur(disturbed.run, (0, 1), (signal.SIGSTOP, signal.SIGKILL))
@@ -128,6 +141,7 @@ def test_when_all_processes_are_killed_the_same_number_goes_on_to_the_same_bytes
     assert saboteur.attempts == [1, 2]
     expected, found = undisturbed.run.trial(trial.id), disturbed.run.trial(trial.id)
     assert JobSpec.read(found.attempt(2).job).ranks == 2
+    assert resumed_at(found.attempt(2)) > 0
     assert Circumstances.read(found.circumstances).deviations == []
     for name in ("result.json", "validation.npz", "test.npz"):
         assert (found.root / name).read_bytes() == (expected.root / name).read_bytes()

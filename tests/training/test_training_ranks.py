@@ -60,7 +60,7 @@ class Materials:
             kind="train", id=trial.id, trial=trial, dataset=str(self.dataset.folder), model=str(model), tokens=str(tokens)
         )
 
-    def start(self, job: JobSpec, ranks: int, seconds: float = 60.0) -> list[Handle]:
+    def start(self, job: JobSpec, ranks: int, seconds: float = 120.0) -> list[Handle]:
         attempt = AttemptFolder(self.root / f"attempt; {len(self.started)}")
         self.started.append(attempt.root)
         handles = []
@@ -99,15 +99,18 @@ def product(attempt: AttemptFolder) -> tuple[Result, Outputs, Outputs]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def in_the_middle(handle: Handle) -> Callable[[], bool]:
-    log = handle.folder.log
-    return lambda: log.exists() and '"event":"validation"' in log.read_text()
+    def begun() -> bool:
+        assert not handle.folder.outcome.exists(), Outcome.read(handle.folder.outcome)
+        return handle.folder.log.exists() and '"event":"validation"' in handle.folder.log.read_text()
+
+    return begun
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
@@ -151,7 +154,7 @@ def test_a_stop_that_one_process_is_asked_for_stops_all(materials: Materials, as
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_lost_process_is_noticed_by_the_other(materials: Materials, victim: int, number: signal.Signals) -> None:
-    handles = materials.start(materials.job(epochs=500), 2, seconds=2.0)
+    handles = materials.start(materials.job(epochs=500), 2, seconds=4.0 if number is signal.SIGSTOP else 120.0)
     wait_for(in_the_middle(handles[0]))
     os.kill(handles[victim].pid, number)
     other = handles[1 - victim]
