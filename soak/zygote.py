@@ -72,11 +72,27 @@ def _become(connection: socket.socket) -> int:
     os.chdir(str(message["folder"]))
     os.environ.clear()
     os.environ.update({str(key): str(value) for key, value in dict(message["environment"]).items()})  # type: ignore[call-overload]
+    from bakeoff.worker import jobs
     from bakeoff.worker.__main__ import main
 
+    run_job = jobs.run_job
+    jobs.run_job = lambda root: (limit_memory(), run_job(root))[1]  # type: ignore[func-returns-value]
     status = main([str(word) for word in list(message["words"])])  # type: ignore[call-overload]
     connection.sendall(str(status).encode())
     return status
+
+
+def limit_memory() -> None:
+    """In a trial's process: take on the limits of memory that the environment names; both count from here."""
+    if group := os.environ.get("SOAK_CGROUP"):
+        with open(f"{group}/cgroup.procs", "w") as stream:  # noqa: PTH123 - the client has no time for pathlib
+            stream.write(str(os.getpid()))
+    if more := os.environ.get("SOAK_DATA_BYTES"):
+        import resource
+
+        with open("/proc/self/status") as stream:  # noqa: PTH123
+            used = next(int(line.split()[1]) * 1024 for line in stream if line.startswith("VmData:"))
+        resource.setrlimit(resource.RLIMIT_DATA, (used + int(more), used + int(more)))
 
 
 def serve(path: str, families: list[str]) -> int:

@@ -23,6 +23,8 @@ from soak.processes import Ended
 from soak.reference import Study, materials
 from soak.stubs import StubStudy
 
+DATASET = "goemotions"
+"""A name of the catalog that does not ship with Bakeoff, so that what is stored under it is what was stored."""
 REFUSED = "result.json", "state.json"
 """Files that hold what cannot be made again: another version of them must be refused, never overwritten."""
 
@@ -121,7 +123,7 @@ def _own_study(place: Path) -> Study:
     home, model = place / "home", place / "model"
     shutil.copytree(materials().model, model)
     _write_rows(home, "")
-    study = materials().study(place, True, {"tasks": {"own": {"dataset": "own", "metric": "f1_macro", "max_length": 16}}})
+    study = materials().study(place, True, {"tasks": {"own": {"dataset": DATASET, "metric": "f1_macro", "max_length": 16}}})
     body = yaml.safe_load(study.file.read_text())
     body["defaults"]["model"] = str(model)
     study.file.write_text(yaml.safe_dump(body))
@@ -134,7 +136,7 @@ def _write_rows(home: Path, more: str) -> None:
         split: [Row(f"{split}-{n}", f"{words[n % 3]} {n} {more}", (n % 3,)) for n in range(size)]
         for split, size in (("train", 48), ("validation", 18), ("test", 18))
     }
-    write_dataset(Home(home), Import("own", ("joy", "anger", "calm"), splits))
+    write_dataset(Home(home), Import(DATASET, ("joy", "anger", "calm"), splits))
 
 
 def _change_study(study: Study) -> dict[str, str]:
@@ -205,7 +207,8 @@ def moved(context: Context) -> RowResult:
         faults = faults_of(there.folder)
         if ended.exit or ended.traceback or there.hash != whole.hash:
             faults.append(f"there, it ended with {ended.exit} or other results: {ended.err[-300:]} ({there.run})")
-        if _comparable(there.folder) != _comparable(whole.folder):
+        # stubs are not scored on the same examples, so only real trials are analysed
+        if context.full and _comparable(there.folder) != _comparable(whole.folder):
             faults.append(f"the analysis is another one ({there.folder.analysis}, {whole.folder.analysis})")
         result.blame(faults, how)
     return result

@@ -1,0 +1,188 @@
+"""Row 13: a limit of memory that kills passes of 32 and allows 8, by rlimit and by a cgroup."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bakeoff.records.results import Circumstances, Outputs, Result
+from soak.context import Context, RowResult
+from soak.judging import faults_of
+from soak.processes import Ended, children_of, wait_until
+from soak.reference import Study, materials
+
+TOLERANCE = 1e-5
+SEARCHED = 9
+BATCH, SMALL = 32, 8
+CGROUP = Path("/sys/fs/cgroup/memory")
+MAKE_WIDE = """
+import sys, torch, transformers; from bakeoff.testing import models
+models.LAYERS, models.WIDTH, models.HEADS = 4, 256, 8
+models.make_tiny_model(__import__("pathlib").Path(sys.argv[1]), "bert", dropout=0.0)
+"""
+
+
+def lack_of_memory(context: Context) -> RowResult:
+    """Limit the memory of a trial, so that passes of 32 examples do not fit and passes of 8 do; and kill one without a reason.
+
+    Args:
+        context: what the row is given.
+
+    Returns:
+        What came of it: the trial completes with batches of 32, results within 1e-5, and says what it did otherwise.
+    """
+    result = RowResult()
+    undisturbed = _study(context, "undisturbed", BATCH)
+    small = _study(context, "small", SMALL)
+    ends = [undisturbed.go(), small.go()]
+    if not result.expect(
+        all(end.exit == 0 for end in ends), f"undisturbed, it ended so: {ends[0].err[-500:]} {ends[1].err[-500:]}"
+    ):
+        return result
+    expected = _product(undisturbed)
+    peaks = [_peak(study) for study in (undisturbed, small)]
+    result.notes.append(f"peak with passes of {BATCH}: {peaks[0] >> 20} MiB, of {SMALL}: {peaks[1] >> 20} MiB")
+    for how, variable in (("cgroup", "SOAK_CGROUP"), ("rlimit", "SOAK_DATA_BYTES")):
+        if how == "cgroup" and not _may_make_groups():
+            result.notes.append("no cgroup may be made here")
+            continue
+        _search_limit(context, result, how, variable, max(peaks[0] - peaks[1], 64 << 20), expected)
+    _killed_for_nothing(context, result, expected)
+    return result
+
+
+def _study(context: Context, name: str, micro: int) -> Study:
+    model = materials().root / "wide"
+    if not model.exists():
+        from soak.processes import ROOT, environment
+
+        subprocess.run(
+            [sys.executable, "-c", MAKE_WIDE, str(model)], check=True, env=environment(), cwd=ROOT, capture_output=True
+        )
+    training = {
+        "epochs": 1,
+        "batch_size": BATCH,
+        "micro_batch_size": micro,
+        "learning_rate": 1e-3,
+        "head_learning_rate": 1e-2,
+        "precision": "fp32",
+        "threads": 1,
+    }
+    task = {
+        "dataset": "demo",
+        "metric": "f1_macro",
+        "max_length": 64,
+        "train_limit": 192,
+        "validation_limit": 40,
+        "test_limit": 40,
+    }
+    changes: Mapping[str, Any] = {
+        "tasks": {"demo": task},
+        "defaults": {"model": str(model), "training": training},
+        "recipes": {"bce": {"loss": "bce"}},
+        "limits": {"retries": 2, "disk_reserve": "1MB", "checkpoint_steps": 2},
+    }
+    return materials().study(context.place(name), True, changes)
+
+
+def _product(study: Study) -> tuple[Result, Outputs]:
+    (trial,) = study.ids
+    folder = study.folder.trial(trial)
+    return Result.read(folder.result), Outputs.read(folder.test)
+
+
+def _peak(study: Study) -> int:
+    (trial,) = study.ids
+    return Circumstances.read(study.folder.trial(trial).circumstances).peak_bytes
+
+
+def _own_group() -> Path:
+    """Our memory cgroup of version 1: the runner looks at the counter of killings there and below."""
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    own = next((line.split(":", 2)[2] for line in lines if ":memory:" in line), "/nowhere")
+    return CGROUP / own.lstrip("/")
+
+
+def _may_make_groups() -> bool:
+    try:
+        with _group(1 << 30):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def _group(limit: int) -> Iterator[Path]:
+    group = _own_group() / f"soak-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "memory.limit_in_bytes").write_text(str(limit))
+        yield group
+    finally:
+        wait_until(lambda: not (group / "cgroup.procs").read_text().strip(), 5)
+        group.rmdir()
+
+
+def _search_limit(
+    context: Context, result: RowResult, how: str, variable: str, step: int, expected: tuple[Result, Outputs]
+) -> None:
+    """Look for a limit that strikes and leaves room: too high and nothing happens, too low and not even one example fits."""
+    low, high = 0, 16 * step
+    for number in range(SEARCHED):
+        limit = (low + high) // 2
+        study = _study(context, f"{how}-{number}", BATCH)
+        if how == "cgroup":
+            with _group(limit) as group:
+                ended = study.go(extra={variable: str(group)})
+        else:
+            ended = study.go(extra={variable: str(limit)})
+        (trial,) = study.ids
+        folder = study.folder.trial(trial)
+        said = Circumstances.read(folder.circumstances).deviations if folder.circumstances.exists() else []
+        if ended.exit == 0 and any("micro-batch" in text for text in said):
+            result.tried += 1
+            result.notes.append(f"{how}, {limit >> 20} MiB more than at the fork: {'; '.join(said)}")
+            result.blame(_faults(study, ended, expected), how)
+            return
+        low, high = (low, limit) if ended.exit == 0 else (limit, high)
+    result.faults.append(f"{how}: no limit found between {low >> 20} and {high >> 20} MiB that strikes and leaves room")
+
+
+def _faults(study: Study, ended: Ended, expected: tuple[Result, Outputs]) -> list[str]:
+    if ended.exit or ended.traceback:
+        return [f"it ended with {ended.exit}: {ended.out[-400:]} {ended.err[-400:]} ({study.run})"]
+    faults = faults_of(study.folder, 1)
+    result, test = _product(study)
+    if (off := float(np.abs(test.outputs - expected[1].outputs).max())) > TOLERANCE:
+        faults.append(f"outputs differ by {off:.1e} ({study.run})")
+    for name, score in expected[0].validation.items():
+        if isinstance(score, float) and abs(score - result.validation[name]) > TOLERANCE:
+            faults.append(f"{name} differs by {abs(score - result.validation[name]):.1e} ({study.run})")
+    return faults
+
+
+def _killed_for_nothing(context: Context, result: RowResult, expected: tuple[Result, Outputs]) -> None:
+    """SIGKILL that no lack of memory explains: tried again unchanged, bitwise the same."""
+    study = _study(context, "killed", BATCH)
+    runner = study.start()
+    wait_until(lambda: any(study.run.rglob("checkpoints/step-*")) or not runner.running, 60)
+    for pid in children_of(study.run):
+        os.kill(pid, 9)
+    ended = runner.wait()
+    result.tried += 1
+    faults = _faults(study, ended, expected)
+    (trial,) = study.ids
+    if said := Circumstances.read(study.folder.trial(trial).circumstances).deviations:
+        faults.append(f"it deviates: {said} ({study.run})")
+    if _product(study)[0] != expected[0]:
+        faults.append(f"the result is another one ({study.run})")
+    if len(study.folder.trial(trial).attempt_numbers()) < 2:
+        faults.append("it could not be met alive")
+    result.blame(faults, "kill -9")
