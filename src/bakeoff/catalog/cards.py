@@ -76,10 +76,12 @@ class MethodCard(Card):
 
     Attributes:
         needs_model: whether the recipe names a pretrained model (and with it loss, pooling and training).
+        modules: what only trials of this method import: the warm parent does it for them.
     """
 
     kind: ClassVar[Kind] = "method"
     needs_model: bool = True
+    modules: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ("multilabel",)
 
 

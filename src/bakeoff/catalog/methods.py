@@ -27,11 +27,51 @@ class TfidfSettings(Settings):
     class_weight: Literal["none", "balanced"] = "balanced"
 
 
+class FullSettings(Settings):
+    """Settings of full fine-tuning.
+
+    Attributes:
+        frozen_layers: layers, counted from the embeddings, that stay as they are, the embeddings with them; 0 freezes nothing.
+    """
+
+    frozen_layers: int = Field(default=0, ge=0)
+
+
+class LoraSettings(Settings):
+    """Settings of low-rank adapters.
+
+    Attributes:
+        rank: width of the adapter's two matrices.
+        alpha: the adapter's output is scaled by alpha / rank (alpha / √rank with `rslora`).
+        dropout: probability before the adapter.
+        targets: `auto` (queries and values of the architecture), `all-linear`, or names of modules.
+        rslora: whether the scale is rank-stabilised (Kalajdzievski, 2023).
+        dora: whether direction and magnitude are adapted apart (Liu et al., 2024).
+    """
+
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: Literal["auto", "all-linear"] | list[str] = "auto"
+    rslora: bool = False
+    dora: bool = False
+
+
 METHODS = (
     MethodCard(
         name="full",
         summary="all weights of the pretrained model and a new head are trained",
         path="bakeoff.training.full:run",
+        settings=FullSettings,
+        tasks=("multilabel", "single-label"),
+    ),
+    MethodCard(
+        name="lora",
+        summary="low-rank adapters beside frozen matrices, and a new head, are trained",
+        source="Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022, by PEFT",
+        path="bakeoff.training.full:run",
+        settings=LoraSettings,
+        modules=("peft", "peft.tuners.lora"),
         tasks=("multilabel", "single-label"),
     ),
     MethodCard(

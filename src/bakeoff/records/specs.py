@@ -7,6 +7,7 @@ not hashed; component versions, the data's fingerprint and the model's hash are.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -182,6 +183,22 @@ class TrialSpec(Spec):
         """The slug and the hash's first ten digits: `goemotions-bce-s42-1a2b3c4d5e`."""
         slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{self.task.name}-{self.recipe.name}").strip("-").lower()[:80]
         return f"{slug}-s{self.seed}-{self.definition_hash[:10]}"
+
+
+METHOD_PREFIX = "method:"
+
+
+def preloaded(trials: Sequence[TrialSpec]) -> list[str]:
+    """What the warm parent imports for some trials beside what every trial needs.
+
+    Args:
+        trials: what it will run.
+
+    Returns:
+        Architectures, and methods as `method:name`.
+    """
+    families = {trial.recipe.model.family for trial in trials if trial.recipe.model is not None}
+    return [*sorted(families), *sorted({f"{METHOD_PREFIX}{trial.recipe.method.name}" for trial in trials})]
 
 
 class Plan(Spec):

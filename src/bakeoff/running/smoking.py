@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bakeoff.records.paths import AttemptFolder, RunFolder
 from bakeoff.records.results import Outcome, State
-from bakeoff.records.specs import JobSpec, TrialSpec
+from bakeoff.records.specs import JobSpec, TrialSpec, preloaded
 from bakeoff.running.console import last_lines
 from bakeoff.running.executors import Executor
 from bakeoff.running.interrupts import Interrupted, Interrupts
@@ -52,7 +52,7 @@ def smoke_trials(order: RunOrder, trials: Sequence[tuple[TrialSpec, list[str]]],
     """
     run = RunFolder(order.home.jobs / f"smoke-{secrets.token_hex(4)}")
     run.jobs.mkdir(parents=True)
-    families = sorted({trial.recipe.model.family for trial, _ in trials if trial.recipe.model is not None})
+    families = preloaded([trial for trial, _ in trials])
     try:
         with Interrupts() as interrupts:
             stop = Stop(interrupts, Clock())

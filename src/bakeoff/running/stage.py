@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from bakeoff.errors import RunError
 from bakeoff.records.files import append_line
 from bakeoff.records.paths import RunFolder
-from bakeoff.records.specs import TrialSpec
+from bakeoff.records.specs import TrialSpec, preloaded
 from bakeoff.running.events import Listener, Warned
 from bakeoff.running.executors import Executor, InlineExecutor
 from bakeoff.running.interrupts import Interrupts
@@ -89,8 +89,7 @@ def make_executor(order: RunOrder, trials: list[TrialSpec], interrupts: Interrup
             raise RunError("the inline executor shows one trial at a time", f"--workers {order.workers}", remedy)
         return InlineExecutor(order.worker)
     if order.executor == "local":
-        families = sorted({trial.recipe.model.family for trial in trials if trial.recipe.model is not None})
-        return LocalExecutor(families, order.run.warm_console, order.worker, lambda: interrupts.raised)
+        return LocalExecutor(preloaded(trials), order.run.warm_console, order.worker, lambda: interrupts.raised)
     raise RunError(
         f"no executor is called {order.executor!r}", f"--executor {order.executor}", f"known: {', '.join(EXECUTORS)}"
     )

@@ -148,9 +148,10 @@ class Backbone(nn.Module):
 
     @property
     def last_matrix(self) -> nn.Parameter:
-        """The last weight matrix of the body: what health is measured by."""
+        """The last weight matrix of the body that is trained: what health is measured by; the last of all if none is."""
         matrices: list[nn.Parameter] = [parameter for parameter in self.model.parameters() if parameter.ndim == 2]
-        return matrices[-1]
+        trained = [matrix for matrix in matrices if matrix.requires_grad]
+        return (trained or matrices)[-1]
 
     @property
     def token_table(self) -> TokenTable:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from bakeoff.records.specs import Spec
+from bakeoff.training.adapting import load_trained, trained_tensors
 from bakeoff.training.checkpoints import link_or_copy
 from bakeoff.training.health import Real
 from bakeoff.training.loop import Trainer
@@ -91,7 +92,7 @@ class Best:
         Args:
             trainer: has the classifier and the loss.
         """
-        trainer.model.load_state_dict(load_file(self.path))
+        load_trained(trainer.model, load_file(self.path))
         trainer.loss.load_state_dict(load_file(self.loss_path))
 
     @property
@@ -128,13 +129,13 @@ class Best:
 
 
 def save_state(module: nn.Module, path: Path) -> None:
-    """Write a module's tensors.
+    """Write a module's tensors; frozen parameters stay in the files that they came from.
 
     Args:
         module: the module; one without tensors gives an empty file.
         path: a safetensors file.
     """
-    save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
+    save_tensors(trained_tensors(module), path)
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

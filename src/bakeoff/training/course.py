@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from bakeoff.errors import CollectiveError
 from bakeoff.records.files import read_document, write_document
 from bakeoff.records.specs import Spec
+from bakeoff.training.adapting import load_trained
 from bakeoff.training.best import Best, BestState, save_state, save_tensors
 from bakeoff.training.checkpoints import Checkpoints, Found, FullDiskError, newest
 from bakeoff.training.health import HealthState, ProbeState, Real
@@ -106,7 +107,7 @@ class Course:
         self.history[:] = state.history
         self.best.take_up(state.best, found.folder)
         if not found.trained:  # else the best weights are all that is needed
-            trainer.model.load_state_dict(load_file(found.folder / MODEL))
+            load_trained(trainer.model, load_file(found.folder / MODEL))
             trainer.loss.load_state_dict(load_file(found.folder / LOSS))
             trainer.optimizer.restore(load_file(found.folder / OPTIMIZER))
 

@@ -19,6 +19,7 @@ from bakeoff.losses.base import Loss, LossFacts, make_loss
 from bakeoff.records.files import sha256_file
 from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
 from bakeoff.tasks.tokens import TokenStore
+from bakeoff.training.adapting import adapt, frozen_hash
 from bakeoff.training.arithmetic import make_accelerator
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import USUAL_TOKENS, make_batch
@@ -64,6 +65,7 @@ def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Cl
     assert recipe.training is not None
     assert recipe.pooling is not None
     backbone = Backbone(folder, recipe.pooling, dropout=recipe.training.dropout)
+    adapt(backbone, recipe.method, seed)
     if recipe.training.gradient_checkpointing:
         backbone.checkpoint_activations()
     return Classifier(backbone, outputs, seed, recipe.training.dropout)
@@ -160,6 +162,7 @@ def run(work: Work) -> None:
         work: the trial.
     """
     trainer, note = assemble(work)
+    frozen = frozen_hash(trainer.model)
     model, data, spec, loss = trainer.model, trainer.data, trainer.spec, trainer.loss
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
     trainer.probe = make_probe(work, trainer)
@@ -185,6 +188,7 @@ def run(work: Work) -> None:
         "parameters": sum(p.numel() for p in model.parameters()),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "weights_sha256": sha256_file(best.path),
+        **_base_facts(frozen, frozen_hash(model)),
         "loss_weights": loss.learned(),
         "packed": model.backbone.packed,
         "note": note,
@@ -197,6 +201,13 @@ def run(work: Work) -> None:
         _keep(work, best.path)
     work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)
     best.discard()
+
+
+def _base_facts(before: str, after: str) -> dict[str, Any]:
+    """That what was frozen stayed bitwise what it was."""
+    if before != after:
+        raise ModelError("frozen weights changed during training", "base", "please report this as a bug")
+    return {"base_sha256": before} if before else {}
 
 
 def make_probe(work: Work, trainer: Trainer) -> Probe:

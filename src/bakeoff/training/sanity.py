@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bakeoff.losses.base import Loss
+from bakeoff.records.specs import Component
 from bakeoff.training.batches import Batch, make_batch
 from bakeoff.training.loop import Trainer
 from bakeoff.training.optimizer import Optimizer
@@ -22,8 +23,8 @@ BOUND = 0.1
 LEAST_BODY_RATE, LEAST_HEAD_RATE = 1e-4, 1e-2
 """A rate that suits a long training may be too low for two hundred steps."""
 SCALES = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
-TRAINS_ALL = ("full",)
-"""Methods that leave no weight of the model as it is."""
+REACHED_STEPS = 3
+"""Steps in which a gradient must have come: where an adapter's second matrix starts at zero, the first gets none at once."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Fault:
     remedy: str
 
 
-def check_sanity(trainer: Trainer, method: str) -> tuple[dict[str, Any], list[Fault]]:
+def check_sanity(trainer: Trainer, method: Component) -> tuple[dict[str, Any], list[Fault]]:
     """Train on ten examples, without dropout, until they are known by heart.
 
     Args:
         trainer: a training before its first step; its weights are changed.
-        method: the method's name.
+        method: the method with its settings, which say what is to be frozen.
 
     Returns:
         Facts, and what is wrong.
@@ -74,8 +75,8 @@ def check_sanity(trainer: Trainer, method: str) -> tuple[dict[str, Any], list[Fa
         "trained": len(before),
         "frozen": len(frozen),
     }
-    should = list(frozen) if method in TRAINS_ALL else []
-    faults = _weights(should, unreached, stayed, changed, method)
+    should = list(frozen) if method.name == "full" and not method.settings.get("frozen_layers") else []
+    faults = _weights(should, unreached, stayed, changed, method.name)
     if not left <= BOUND:  # a loss that is not finite is not below it either
         faults.append(
             Fault(
@@ -129,7 +130,7 @@ def _ten(trainer: Trainer) -> tuple[Batch, Tensor]:
 
 
 def _overfit(trainer: Trainer, batch: Batch, targets: Tensor) -> tuple[list[str], list[float]]:
-    """Names of parameters without a gradient at the first step, and the loss before each step and after the last."""
+    """Names of parameters that no gradient reached in the first steps, and the loss before each step and after the last."""
     model, loss = trainer.model, trainer.loss
     rates = {
         "learning_rate": max(trainer.spec.learning_rate, LEAST_BODY_RATE),
@@ -138,7 +139,7 @@ def _overfit(trainer: Trainer, batch: Batch, targets: Tensor) -> tuple[list[str]
     spec = trainer.spec.model_copy(update={**rates, "schedule": "constant", "warmup": 0.0, "weight_decay": 0.0})
     optimizer = Optimizer(model, loss, spec, MOST_STEPS, scaled=spec.precision == "fp16")
     model.eval()  # dropout would make it another ten examples each time
-    unreached: list[str] = []
+    unreached = [name for part in (model, loss) for name, p in part.named_parameters() if p.requires_grad]
     losses: list[float] = []
     floor = _floor(loss, targets)
     for step in range(MOST_STEPS + 1):
@@ -151,9 +152,9 @@ def _overfit(trainer: Trainer, batch: Batch, targets: Tensor) -> tuple[list[str]
         if step == MOST_STEPS or losses[-1] - floor <= BOUND / 2 * (losses[0] - floor):
             break
         torch.autograd.backward(value * optimizer.loss_scale)
-        if step == 0:
-            parts = (model, loss)
-            unreached = [n for part in parts for n, p in part.named_parameters() if p.requires_grad and not _reached(p)]
+        if step < REACHED_STEPS:
+            reached = {name for part in (model, loss) for name, p in part.named_parameters() if _reached(p)}
+            unreached = [name for name in unreached if name not in reached]
         optimizer.step(step)
         if trainer.progress.due:
             trainer.progress.say("step", step=step + 1, loss=losses[-1])

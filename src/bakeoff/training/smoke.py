@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from bakeoff.catalog import registry
+from bakeoff.errors import ModelError
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outputs, Result, verify_manifest
+from bakeoff.training.adapting import load_trained, trained_tensors
 from bakeoff.training.evaluation import outputs_of
 from bakeoff.training.loop import Trainer
 from bakeoff.training.order import batch_of, epoch_order
@@ -53,7 +55,7 @@ def run_smoke(work: Work, parts: list[str]) -> dict[str, Any]:
         facts["steps"], faults["steps"] = two_steps(work, assemble)
     if "sanity" in parts and assemble is not None and work.ranks.count == 1:
         trainer, _ = assemble(work)
-        facts["sanity"], faults["sanity"] = check_sanity(trainer, work.trial.recipe.method.name)
+        facts["sanity"], faults["sanity"] = check_sanity(trainer, work.trial.recipe.method)
     return {**facts, "faults": {part: [asdict(fault) for fault in found] for part, found in faults.items()}}
 
 
@@ -143,7 +145,7 @@ def reloaded(work: Work, assemble: Assemble, weights: Path, outputs: NDArray[np.
     trial = work.trial.model_copy(update={"seed": work.trial.seed + 1})
     trainer, _ = assemble(replace(work, trial=trial))
     saved = load_file(weights)
-    own = trainer.model.state_dict()
+    own = trained_tensors(trainer.model)
     lost, strange = sorted(own.keys() - saved.keys()), sorted(saved.keys() - own.keys())
     faults = [
         Fault(f"{len(names)} tensors of the model {how}, such as {names[0]}", ", ".join(names[:5]), "the same tensors", remedy)
@@ -152,7 +154,10 @@ def reloaded(work: Work, assemble: Assemble, weights: Path, outputs: NDArray[np.
     ]
     if faults:
         return None, faults
-    trainer.model.load_state_dict(saved)
+    try:
+        load_trained(trainer.model, saved)
+    except ModelError as error:
+        return None, [Fault(f"the saved model cannot be loaded again: {error.what}", error.what, "every tensor", remedy)]
     again = outputs_of(
         trainer.model, trainer.autocast, trainer.data.store, "validation", work.rows("validation"), work.progress
     )
@@ -189,8 +194,8 @@ def measure(work: Work, assemble: Assemble) -> dict[str, Any]:
     evaluation_seconds = _evaluation_rate(work, trainer)
     began = time.perf_counter()
     path = work.attempt.root / "weights.safetensors"
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in trainer.model.state_dict().items()}, path)
-    trainer.model.load_state_dict(load_file(path))
+    save_file(trained_tensors(trainer.model), path)
+    load_trained(trainer.model, load_file(path))
     path.unlink()
     saved = time.perf_counter() - began
     largest = int(np.sort(store.lengths("train", rows))[-trainer.spec.micro_batch_size :].sum())

@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 
+from bakeoff.catalog import registry
+from bakeoff.catalog.cards import MethodCard
+from bakeoff.records.specs import METHOD_PREFIX
+
 LAZY = (
     "accelerate.state",
     "accelerate.utils",
@@ -20,14 +24,17 @@ LAZY = (
 
 
 def modules_of(family: str) -> list[str]:
-    """The modules that loading a model of a family imports.
+    """The modules that loading a model of a family, or training with a method, imports.
 
     Args:
-        family: `model_type`, such as `bert` or `xlm-roberta`.
+        family: `model_type`, such as `bert` or `xlm-roberta`; or a method, such as `method:lora`.
 
     Returns:
-        Those that exist in the installed transformers.
+        Those that exist in the installed transformers; or what the method's card says.
     """
+    if family.startswith(METHOD_PREFIX):
+        card = registry.cards("method").get(family.removeprefix(METHOD_PREFIX))
+        return list(card.modules) if isinstance(card, MethodCard) else []
     folder = family.replace("-", "_")
     parts = ("configuration", "modeling", "tokenization")
     return [name for part in parts if exists(name := f"transformers.models.{folder}.{part}_{folder}")]

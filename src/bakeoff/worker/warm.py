@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import JobError, MissingPackageError
+from bakeoff.records.specs import METHOD_PREFIX
 
 ALWAYS = (
     "torch",
@@ -53,7 +54,7 @@ def preload(families: list[str]) -> None:
     """Import what the children will need.
 
     Args:
-        families: architectures, such as `bert`.
+        families: architectures, such as `bert`, and methods, such as `method:lora`.
 
     Raises:
         JobError: if importing started a thread, which a fork would not survive.
@@ -62,7 +63,7 @@ def preload(families: list[str]) -> None:
 
     for name in (*ALWAYS, *(module for family in families for module in modules_of(family))):
         importlib.import_module(name)
-    _touch_lazy_parts(families)
+    _touch_lazy_parts([family for family in families if not family.startswith(METHOD_PREFIX)])
     tasks = Path("/proc/self/task")
     if tasks.is_dir() and (threads := len(list(tasks.iterdir()))) > 1:
         raise JobError(
