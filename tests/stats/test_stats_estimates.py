@@ -80,6 +80,7 @@ def test_one_seed_decides_nothing() -> None:
     for estimate in (
         contrast(recipe(1, seeds=1), recipe(2, 5.0, seeds=1)),
         contrast(recipe(1, seeds=1), recipe(2, 5.0)),
+        contrast(recipe(1), recipe(2, 5.0, seeds=1)),
         contrast(recipe(1, 5.0, seeds=1)),
         contrast(plain_replicates([1], [4.0])),
     ):

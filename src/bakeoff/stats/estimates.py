@@ -9,11 +9,13 @@ are fewer than 20 clusters, or if test examples were used for choosing. See docs
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from scipy import optimize
 
 from bakeoff.metrics.counts import Floats
 from bakeoff.stats.replicates import Replicates
@@ -298,15 +300,12 @@ def ratio_interval(a: Replicates, b: Replicates, level: float = 0.95, shared: bo
     return Interval(_boundary(excess, middle, -1.0), _boundary(excess, middle, 1.0))
 
 
-def _boundary(excess: Any, inside: float, direction: float) -> float:
+def _boundary(excess: Callable[[float], float], inside: float, direction: float) -> float:
     """Where the excess passes 0 on one side of a point inside."""
     step = 1e-6 * max(1.0, abs(inside))
     while excess(inside + direction * step) <= 0:
         step *= 2
         if step > 1e6:
             return direction * math.inf
-    low, high = step / 2, step
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (low, middle) if excess(inside + direction * middle) > 0 else (middle, high)
-    return inside + direction * high
+    # the boundary itself is where a contrast's interval ends at 0
+    return inside + direction * float(optimize.brentq(lambda away: excess(inside + direction * away), 0.0, step, xtol=1e-12))
