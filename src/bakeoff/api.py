@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import CatalogError, ModelError, RunError, UnfinishedError
+from bakeoff.errors import CatalogError, ModelError, RunError, StudyError, UnfinishedError
 
 if TYPE_CHECKING:
     from bakeoff.analysis.model import Analysis, TaskAnalysis
     from bakeoff.analysis.verdict_model import Conclusions
     from bakeoff.hub.download import Progress
     from bakeoff.hub.models import LocatedModel
+    from bakeoff.preflight.beginning import Beginning
+    from bakeoff.preflight.explaining import Explanation
     from bakeoff.preflight.forecast import Forecast
     from bakeoff.preflight.provisions import Provision
     from bakeoff.preflight.readiness import Readiness
@@ -37,12 +39,14 @@ __all__ = [
     "PlannedStudy",
     "RunOptions",
     "analyse",
+    "begin",
     "cancel",
     "check",
     "clean",
     "draw_losses",
     "estimate",
     "example_texts",
+    "explain",
     "fetch",
     "fetch_model",
     "find_run",
@@ -179,6 +183,51 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
         argument=path.stem if built_in else str(path),
         beside=Path.cwd() if built_in else path.parent,
     )
+
+
+def begin(data: str, model: str, question: str, file: Path) -> Beginning:
+    """Write a first study.
+
+    Args:
+        data: the path of your own file or folder, or the name of a dataset.
+        model: a catalog name, a hub id `owner/name@commit`, or a folder.
+        question: `needed`, `losses` or `rates`.
+        file: the study file to write.
+
+    Returns:
+        What it was made from.
+    """
+    from bakeoff.preflight import beginning
+    from bakeoff.records.files import write_bytes
+    from bakeoff.records.paths import Home
+
+    made = beginning.begin(Home.default(), data, model, question, file.absolute().parent)
+    write_bytes(file.absolute(), beginning.study_text(made).encode())
+    return made
+
+
+def explain(study: str | Path, profile: str | None = None, overrides: Sequence[str] = ()) -> Explanation:
+    """Say in plain words what a study compares, and what it can show.
+
+    Args:
+        study: path of a study file, or the name of a built-in study.
+        profile: the profile laid over it.
+        overrides: values laid over both, each `path.to.key=value`.
+
+    Returns:
+        The explanation; sizes of data that are not here are left out.
+
+    Raises:
+        StudyError: with all faults of the study.
+    """
+    from bakeoff.preflight import explaining
+    from bakeoff.preflight.subject import Asked, gather
+
+    subject = gather(Asked(str(study), profile, tuple(overrides)))
+    if subject.study is None:
+        raise StudyError(subject.faults, str(study))
+    rows = {name: subject.test_rows(name) for name in subject.tasks}
+    return explaining.explain(subject.study, {name: count for name, count in rows.items() if count is not None})
 
 
 def estimate(planned: PlannedStudy, trials: Sequence[TrialSpec] | None = None) -> Forecast:

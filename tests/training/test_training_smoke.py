@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bakeoff.data.dataset import Dataset
+from bakeoff.errors import ModelError
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.specs import Component, RecipeSpec, TrialSpec
 from bakeoff.tasks.tokenizer import load_tokenizer
@@ -81,6 +82,18 @@ def test_a_smoothed_loss_is_measured_by_what_it_can_reach(make_work: MakeWork, d
     assert facts["sanity"]["loss_after"] > facts["sanity"]["floor"] > 0.2
 
 
+def test_an_adapter_passes_and_so_do_layers_that_are_meant_to_be_frozen(make_work: MakeWork, dataset: Dataset) -> None:
+    trial = full_trial(dataset, learning_rate=5e-3, head_learning_rate=5e-2)
+    for method in (
+        Component(name="lora", version=1, settings={"rank": 4}),
+        Component(name="full", version=1, settings={"frozen_layers": 1}),
+    ):
+        changed = trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"method": method})})
+        facts = run_smoke(make_work(trial=changed), ["steps", "sanity"])
+        assert facts["faults"] == {"steps": [], "sanity": []}
+        assert facts["sanity"]["frozen"] > 0
+
+
 def test_a_method_without_a_model_makes_a_whole_result(make_work: MakeWork, dataset: Dataset) -> None:
     facts = run_smoke(make_work(trial=tfidf_trial(dataset, min_df=1)), ["measure", "steps", "sanity"])
     assert facts["faults"] == {"steps": []}
@@ -140,9 +153,17 @@ def disconnect(model: Classifier) -> None:
 
 def test_a_head_that_is_lost_on_reload_is_found(make_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(full, "build_model", built(forget))
+    # the job fails with it, and that is the finding
+    with pytest.raises(ModelError, match=r"the stored weights do not fit: head\.weight, head\.bias"):
+        run_smoke(make_work(), ["steps"])
+
+
+def test_other_logits_after_a_reload_are_found(make_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = smoke.load_file
+    monkeypatch.setattr(smoke, "load_file", lambda path: {n: t + (n == "head.bias") * 0.5 for n, t in load(path).items()})
     facts = run_smoke(make_work(), ["steps"])
     assert "gives other logits after it was saved and loaded" in said(facts, "steps")
-    assert facts["steps"]["difference"] > 1e-3
+    assert facts["steps"]["difference"] == pytest.approx(0.5, rel=1e-3)
 
 
 def test_a_saved_model_without_its_head_is_found(make_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:

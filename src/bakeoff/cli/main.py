@@ -13,7 +13,9 @@ from bakeoff.cli import (
     check,
     clean,
     data,
+    explain,
     fetch,
+    init,
     logs,
     losses,
     model,
@@ -48,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for verb in (check, run, status, report, verdict, retry, cancel, plan, fetch, runs, logs, clean, losses, schema):
+for verb in (init, explain, check, run, status, report, verdict, retry, cancel, plan, fetch, runs, logs, clean, losses, schema):
     app.command(verb.NAME, help=verb.HELP, short_help=verb.SHORT)(verb.command)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")

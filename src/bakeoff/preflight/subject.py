@@ -113,6 +113,21 @@ class Subject:
         assert self.study is not None
         return list(self.study.tasks)
 
+    def test_rows(self, task: str) -> int | None:
+        """Examples of a task's test split that the study uses.
+
+        Args:
+            task: the task's name.
+
+        Returns:
+            How many; None if its data are not here.
+        """
+        assert self.study is not None
+        entry = self.study.tasks[task]
+        dataset = self.whole_datasets.get(entry.dataset)
+        size = dataset.size("test") if dataset and "test" in dataset.splits else None
+        return min(size, entry.test_limit) if size and entry.test_limit else size
+
     @cached_property
     def waiting(self) -> list[TrialSpec]:
         """Trials of the plan that have no result yet."""

@@ -1,0 +1,227 @@
+"""A first study: from data, a model and a question to a commented file that can be run."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.catalog import registry
+from bakeoff.data.own import read_own
+from bakeoff.data.store import card_of, find_dataset
+from bakeoff.errors import DataError, ModelError, RunError
+from bakeoff.hub.models import locate_model
+from bakeoff.preflight.lengths import measure_lengths
+from bakeoff.preflight.shapes import read_shape
+from bakeoff.records.paths import Home
+from bakeoff.study.recipes import default_loss
+
+QUESTIONS = {
+    "needed": "is a pretrained model needed, or do word counts do?",
+    "losses": "which loss suits these data?",
+    "rates": "which learning rate suits model and data?",
+}
+"""What a first study can ask."""
+BATCH = 32
+LEAST_STEPS = 300
+MOST_EPOCHS = 10
+USUAL_LENGTH, LONGEST = 128, 512
+RATE = "1e-4"
+LOSSES = {
+    "bce": "{loss: bce}                 # binary cross-entropy on each label: the usual loss",
+    "asl": "{loss: {name: asymmetric, gamma_neg: 2, gamma_pos: 1, clip: 0.05}}   # easy negatives count less",
+    "focal": "{loss: focal}             # what is easy counts less",
+}
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a first study is made from.
+
+    Attributes:
+        name: the study's name.
+        data: the task's line that says where the data are: `dataset: demo`, or `file: reviews.csv`.
+        task: the task's name.
+        kind: the kind of task.
+        rows: training examples.
+        labels: number of labels.
+        understood: what was made of the user's file, a sentence each.
+        model: as the study names it.
+        max_length: tokens kept of a text.
+        question: a key of `QUESTIONS`.
+    """
+
+    name: str
+    data: str
+    task: str
+    kind: str
+    rows: int
+    labels: int
+    understood: list[str]
+    model: str
+    max_length: int
+    question: str
+
+
+def begin(home: Home, data: str, model: str, question: str, beside: Path) -> Beginning:
+    """Look at data and model.
+
+    Args:
+        home: where data and models are kept.
+        data: the path of a user's own file or folder, or the name of a dataset.
+        model: a catalog name, a hub id with its revision, or a folder.
+        question: a key of `QUESTIONS`.
+        beside: the folder in which the study file will stand.
+
+    Returns:
+        What the study is made from.
+
+    Raises:
+        DataError: if the file cannot be read or understood, or the dataset is not here.
+        CatalogError: if no dataset bears the name.
+        RunError: if the question is not known, or does not suit the data.
+    """
+    if question not in QUESTIONS:
+        raise RunError(f"no question is called {question!r}", f"--ask {question}", f"known: {', '.join(QUESTIONS)}")
+    path = Path(data).expanduser()
+    if path.exists():
+        name = safe_name(path.stem)
+        imported, said = read_own(path, name)
+        place = path.resolve()
+        shown = place.relative_to(beside.resolve()) if place.is_relative_to(beside.resolve()) else place
+        kind, rows, labels, understood = said.kind, len(imported.splits["train"]), len(imported.labels), said.lines
+        line, texts = f"file: {quoted(str(shown))}", [row.text for row in imported.splits["train"][:500]]
+    else:
+        dataset = find_dataset(home, data)
+        name, kind = safe_name(data), card_of(home, data).task
+        rows, labels, understood = dataset.size("train"), len(dataset.labels), []
+        line, texts = f"dataset: {data}", []
+        if not kind:
+            raise DataError(f"the kind of {data} is not known", data, "name the file that it was imported from")
+    if question == "losses" and kind != "multilabel":
+        raise RunError(
+            f"there is one loss for {kind} tasks, and nothing to compare", "--ask losses", "ask for `needed` or `rates`"
+        )
+    return Beginning(
+        name=f"{name}-{question}",
+        data=line,
+        task=name,
+        kind=kind,
+        rows=rows,
+        labels=labels,
+        understood=understood,
+        model=model,
+        max_length=_length(home, model, data if not texts else "", texts),
+        question=question,
+    )
+
+
+def safe_name(text: str) -> str:
+    """A name that a study accepts.
+
+    Args:
+        text: any text.
+
+    Returns:
+        Letters, digits and `-`.
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[:40] or "mine"
+
+
+def quoted(text: str) -> str:
+    """A text as YAML takes it for itself.
+
+    Args:
+        text: any text without line breaks.
+
+    Returns:
+        The text, in quotes where it needs them.
+    """
+    return text if re.fullmatch(r"[A-Za-z/.][\w/.-]*", text, re.ASCII) else "'" + text.replace("'", "''") + "'"
+
+
+def _length(home: Home, model: str, dataset: str, texts: list[str]) -> int:
+    """The length that keeps 95 % of the texts whole, in steps of eight, as far as the model can hold it."""
+    name, _, revision = model.partition("@")
+    try:
+        located = locate_model(home, str(Path(name).resolve()) if name.startswith((".", "/", "~")) else name, revision)
+    except ModelError:
+        return USUAL_LENGTH  # it is not here yet; `check` says so, and a length is easily changed
+    context = read_shape(located.folder).context or LONGEST
+    if dataset:
+        wanted = measure_lengths(find_dataset(home, dataset), located.folder).longest(0.95)
+    else:
+        words = sorted(len(text.split()) for text in texts)
+        wanted = round(1.4 * words[int(0.95 * (len(words) - 1))]) + 2
+    return max(16, min(8 * math.ceil(wanted / 8), context, LONGEST))
+
+
+def study_text(made: Beginning) -> str:
+    """The study file.
+
+    Args:
+        made: what it is made from.
+
+    Returns:
+        YAML with a comment on each choice.
+    """
+    epochs = min(MOST_EPOCHS, max(3, math.ceil(LEAST_STEPS / math.ceil(made.rows / BATCH))))
+    metric = registry.task(made.kind).metrics[0]
+    kind = f"\n    kind: {made.kind:<19} # as the file was understood" if made.data.startswith("file:") else ""
+    recipes, baseline, claim = _recipes(made, metric)
+    told = "".join(f"\n#   {line}" for line in made.understood)
+    return f"""# {made.name}: {QUESTIONS[made.question]}
+# Run it with `bakeoff run`; `bakeoff check` says first whether it can run, `bakeoff explain` what it can show.{told}
+bakeoff: 1
+name: {made.name}
+
+tasks:
+  {made.task}:
+    {made.data}{kind}
+    metric: {metric:<17} # chooses checkpoints on validation, and ranks recipes on test
+    max_length: {made.max_length:<13} # tokens kept of a text: enough for about 95 % of them
+
+# What every recipe does unless it says otherwise.
+defaults:
+  model: {quoted(made.model)}
+  training:
+    epochs: {epochs:<16} # {math.ceil(made.rows / BATCH) * epochs:,} steps over {made.rows:,} training examples
+    batch_size: {BATCH}
+    learning_rate: {RATE:<9} # of the pretrained weights; the new head learns ten times as fast
+
+recipes:
+{recipes}
+baseline: {baseline:<16} # what the others are compared with
+seeds: [42, 1337, 2024, 7, 99]  # each recipe runs once with each: fewer than five seldom decide anything
+
+claims:                       # sentences that the verdict answers; the first is the main one
+  - {claim}
+
+# A smaller form of it, to see that all goes well: `bakeoff run FILE --profile quick`
+profiles:
+  quick:
+    tasks: {{{made.task}: {{train_limit: {min(512, made.rows)}}}}}
+    defaults: {{training: {{epochs: 1}}}}
+    seeds: [42, 1337]
+"""
+
+
+def _recipes(made: Beginning, metric: str) -> tuple[str, str, str]:
+    """The recipes' lines, the baseline, and the first claim."""
+    counts = "  tfidf: {method: tfidf}      # word counts and a linear classifier: a recipe below it is not worth its cost\n"
+    loss = default_loss(made.kind)
+    on = f"in {metric} on {made.task}"
+    if made.question == "losses":
+        lines = "".join(f"  {name}: {text}\n" for name, text in LOSSES.items())
+        others = ", ".join(name for name in LOSSES if name != "bce")
+        return lines + counts, "bce", f"any of [{others}] beats bce {on}"
+    if made.question == "rates":
+        rates = {"slow": "3e-5", "usual": RATE, "fast": "3e-4"}
+        lines = "".join(f"  {name}: {{loss: {loss}, training: {{learning_rate: {rate}}}}}\n" for name, rate in rates.items())
+        return lines + counts, "usual", f"any of [slow, fast] beats usual {on}"
+    return (
+        f"  tuned: {{loss: {loss}}}         # all weights of the model are trained\n" + counts,
+        "tfidf",
+        f"tuned beats tfidf {on}",
+    )

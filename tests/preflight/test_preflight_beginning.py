@@ -1,0 +1,129 @@
+"""From a user's file or a dataset's name to a study that passes every check, and the study in plain words."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from preflight_setups import Setup
+
+from bakeoff import api
+from bakeoff.errors import RunError
+from bakeoff.preflight.explaining import explain, parts
+from bakeoff.study.loading import load_study
+
+
+@pytest.fixture
+def reviews(setup: Setup) -> Path:
+    """A file as a user would have one."""
+    path = setup.folder / "my reviews, 2026.csv"
+    with path.open("w", newline="", encoding="utf8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["review", "sentiment"])
+        for number in range(120):
+            good = number % 2 == 0
+            writer.writerow(
+                [f"The meal number {number} was {'lovely' if good else 'awful, really'}", "good" if good else "bad"]
+            )
+    return path
+
+
+@pytest.mark.parametrize("question", ["needed", "rates"])
+def test_a_users_file_becomes_a_study_that_is_ready(question: str, setup: Setup, reviews: Path) -> None:
+    target = setup.folder / "begun.yaml"
+    made = api.begin(str(reviews), "./model", question, target)
+    assert (made.kind, made.labels, made.rows) == ("single-label", 2, 96)
+    readiness = api.check(target)
+    assert readiness.ready, [finding.what for _, finding in readiness.findings]
+    for profile in (None, "quick"):
+        assert api.plan(target, profile).plan.trials
+    study = load_study(target)
+    assert (len(study.seeds), study.claims != []) == (5, True)
+    assert Path(str(study.tasks["my-reviews-2026"].file)) == reviews
+
+
+@pytest.mark.parametrize("question", ["needed", "losses", "rates"])
+def test_a_dataset_becomes_a_study_that_is_ready(question: str, setup: Setup) -> None:
+    target = setup.folder / "begun.yaml"
+    made = api.begin("demo", "./model", question, target)
+    assert made.max_length <= 64
+    assert api.check(target).ready
+
+
+def test_a_question_that_does_not_suit_the_data_is_refused(setup: Setup, reviews: Path) -> None:
+    with pytest.raises(RunError, match="one loss for single-label"):
+        api.begin(str(reviews), "./model", "losses", setup.folder / "begun.yaml")
+    with pytest.raises(RunError, match="no question is called 'why'"):
+        api.begin("demo", "./model", "why", setup.folder / "begun.yaml")
+    assert not (setup.folder / "begun.yaml").exists()
+
+
+def test_the_command_asks_nothing_where_nobody_can_answer(setup: Setup, reviews: Path) -> None:
+    bakeoff = [sys.executable, "-m", "bakeoff"]
+    done = subprocess.run(
+        [*bakeoff, "init"], capture_output=True, text=True, check=False, cwd=setup.folder, stdin=subprocess.DEVNULL
+    )
+    assert (done.returncode, "no data are named" in done.stderr) == (2, True)
+    words = ["init", reviews.name, "--model", "./model"]
+    done = subprocess.run(
+        [*bakeoff, *words], capture_output=True, text=True, check=False, cwd=setup.folder, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stderr
+    assert "wrote study.yaml: 96 training examples, 2 labels, single-label" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("next: bakeoff explain study.yaml")
+    again = subprocess.run(
+        [*bakeoff, *words], capture_output=True, text=True, check=False, cwd=setup.folder, stdin=subprocess.DEVNULL
+    )
+    assert (again.returncode, "stands there already" in again.stderr) == (2, True)
+    told = subprocess.run(
+        [*bakeoff, "explain", "study.yaml", "--json"], capture_output=True, text=True, check=True, cwd=setup.folder
+    )
+    assert json.loads(told.stdout)["reference"] == "tfidf"
+
+
+STUDY = """
+tasks: {demo: {dataset: demo, train_limit: 64}}
+recipes:
+  bce: {loss: bce}
+  focal: {loss: {name: focal, gamma: 3}}
+  both: {loss: focal, training: {learning_rate: 5e-5}}
+  tfidf: {method: tfidf}
+baseline: bce
+seeds: [1, 2]
+"""
+
+
+def test_differences_and_what_they_can_show_are_told(setup: Setup) -> None:
+    path = setup.folder / "told.yaml"
+    path.write_text(STUDY, encoding="utf8")
+    told = explain(load_study(path), {"demo": 297})
+    assert told.compares[0] == "told compares 4 recipes on 1 task, each with 2 seeds: 8 trials."
+    assert ("loss", "focal", "bce") in told.recipes["focal"]
+    assert parts(told.recipes["focal"]) == ["loss"]
+    assert parts(told.recipes["both"]) == ["loss", "training.learning_rate"]
+    assert told.recipes["tfidf"] == [("method", "tfidf", "full with minilm-l6 and the loss bce")]
+    assert [line for line in told.shows if "focal and bce are alike in all else" in line]
+    assert not [line for line in told.shows if "both and bce" in line]
+    unclear = " ".join(told.does_not_show)
+    for words in (
+        "Which of loss, training.learning_rate makes both better or worse than bce",
+        "2 seeds a recipe",
+        "297 examples",
+        "only some are drawn",
+        "makes no claim",
+        "there is one task",
+    ):
+        assert words in unclear
+    # rates differ, so it cannot be said that all losses share one
+    assert "share one" not in unclear
+
+
+def test_a_study_with_faults_is_not_explained(setup: Setup) -> None:
+    path = setup.folder / "told.yaml"
+    path.write_text("tasks: {}", encoding="utf8")
+    done = subprocess.run([sys.executable, "-m", "bakeoff", "explain", str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
