@@ -125,6 +125,7 @@ def _cell(drawn: Drawn, world: World, setting: Setting, seeds: int, truth: float
         "score": float(drawn.whole[:, 1].mean()),
         "truth": truth,
         "missed": missed / repetitions,
+        "below": float(np.mean(ours.value + half < truth)),
         "p": float(stats.binom.sf(missed - 1, repetitions, ALPHA)),
         "width": float(np.mean(half) / (stats.norm.isf(ALPHA / 2) * deviation)),
         "without taking off": _plain_sum(ours, truth, deviation),

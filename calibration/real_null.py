@@ -189,7 +189,8 @@ def _judged(drawn: Drawn, seeds: int, truth: float, shared: bool) -> dict[str, A
         raise RuntimeError("the arrays of the calibration and bakeoff.stats differ")
     ours = parts(drawn, seeds, shared=shared)
     peers = {name: float(np.mean(test(drawn, seeds)(truth) <= ALPHA)) for name, test in PEERS.items()}
-    return {"two-part t": _rate(np.abs(ours.value - truth) > ours.half()), **peers}
+    below = float(np.mean(ours.value + ours.half() < truth))
+    return {"two-part t": {**_rate(np.abs(ours.value - truth) > ours.half()), "below": below}, **peers}
 
 
 def _noise(ours: Parts, rows: slice, setting: Setting) -> Noise:

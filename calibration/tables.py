@@ -61,13 +61,14 @@ def cells(document: dict[str, Any]) -> str:
             str(cell["examples"]),
             str(cell["seeds"]),
             f"**{percent(cell['missed'])}**",
+            percent(cell["below"]),
             f"{cell['width']:.2f}",
             f"{percent(cell['without taking off']['missed'])} / {cell['without taking off']['width']:.2f}",
             *(percent(cell["peers"].get(peer)) for peer in PEERS),
         ]
         for cell in document["cells"]
     ]
-    return table(["world", "n", "S", "**two-part t**", "width", "twice counted", *PEERS], rows)
+    return table(["world", "n", "S", "**two-part t**", "too low", "width", "twice counted", *PEERS], rows)
 
 
 def power(document: dict[str, Any]) -> str:
@@ -148,13 +149,24 @@ def planted(document: dict[str, Any]) -> str:
                 f"{100 * one['truth']:.2f}",
                 *_rates(missed["disjoint"]["two-part t"]),
                 percent(missed["redrawn"]["two-part t"]["share"]),
+                percent(missed["redrawn"]["two-part t"].get("below")),
                 _rates(one["found"])[1],
                 percent(one["predicted"]),
                 percent(one["wrong way"]["share"]),
                 f"{percent(single['median'])} ({percent(single['10 %'])} to {percent(single['90 %'])})",
             ]
         )
-    head = ["n", "S", "true, points", "comparisons", "missed, **disjoint**", "missed, **redrawn**", "found", "forecast"]
+    head = [
+        "n",
+        "S",
+        "true, points",
+        "comparisons",
+        "missed, **disjoint**",
+        "missed, **redrawn**",
+        "of them too low",
+        "found",
+        "forecast",
+    ]
     return table([*head, "wrong way", "forecast by one study: median (10 to 90 %)"], rows)
 
 
