@@ -12,6 +12,7 @@ from bakeoff.records.results import State
 from soak.context import Context, RowResult
 from soak.judging import state_of
 from soak.processes import alive, children_of
+from soak.rows.collective import stuck_collective
 from soak.stubs import StubStudy
 
 CONSOLE_LIMIT = 64 << 20
@@ -56,6 +57,8 @@ def hang(context: Context) -> RowResult:
             study = StubStudy(context.place(f"{limit}-{name}") / "run", {name: bad.job, "ok": {}}, 1, limits=limits)
             result.tried += 1
             result.blame(_faults(study, name, bad), f"{name}, limit {limit}")
+    if context.full:
+        stuck_collective(context, result)
     return result
 
 
