@@ -9,7 +9,10 @@ import sys
 import tempfile
 import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+
+from bakeoff.records.secrets import RedactedStream, Redactor
 
 CAP_BYTES = 10_000_000
 TAIL_BYTES = 1_000_000
@@ -74,7 +77,7 @@ class ConsolePipe:
     def _keep(self) -> None:
         kept, tail, tail_bytes, left_out = 0, deque[bytes](), 0, 0
         with self.log.open("wb", buffering=0) as stream:
-            while block := self._read():
+            for block in self._blocks():
                 if self._echo:
                     sys.stderr.write(block.decode(errors="replace"))
                     sys.stderr.flush()
@@ -90,6 +93,15 @@ class ConsolePipe:
             if left_out:
                 stream.write(f"\n… {left_out} bytes left out here …\n".encode())
             stream.write(b"".join(tail))
+
+    def _blocks(self) -> Iterator[bytes]:
+        """What the child prints, secrets hidden."""
+        redacted = RedactedStream(Redactor())
+        while block := self._read():
+            if ready := redacted.feed(block):
+                yield ready
+        if ready := redacted.close():
+            yield ready
 
     def _read(self) -> bytes:
         ready, _, _ = select.select([self._pipe, self._done], [], [])

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.records.files import canonical_json
+from bakeoff.records.secrets import Redactor
 
 EVERY_SECONDS = 1.0
+SPOKEN = ("note", "warning")
+"""Events that quote what others said: secrets are hidden in them."""
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -29,6 +32,7 @@ class Progress:
         self._stream = path.open("a", encoding="utf-8", buffering=1)
         self._began = time.monotonic()
         self._last = 0.0
+        self._redactor = Redactor()
         self.stop_asked = False
 
     def listen(self) -> None:
@@ -68,7 +72,8 @@ class Progress:
         now = time.monotonic()
         if event == "step":
             self._last = now
-        self._stream.write(canonical_json({"event": event, **facts, "seconds": round(now - self._began, 3)}) + "\n")
+        said = self._redactor.values(facts) if event in SPOKEN else facts
+        self._stream.write(canonical_json({"event": event, **said, "seconds": round(now - self._began, 3)}) + "\n")
 
     def close(self) -> None:
         """Close the log."""

@@ -17,6 +17,7 @@ from bakeoff.errors import BakeoffError, CollectiveError
 from bakeoff.records.environment import package_versions
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outcome, State
+from bakeoff.records.secrets import Redactor
 from bakeoff.records.specs import JobSpec
 from bakeoff.training.memory import LackOfMemory, is_lack_of_memory
 from bakeoff.training.progress import Preempted, Progress
@@ -286,7 +287,7 @@ def run_job(root: Path) -> int:
     except KeyboardInterrupt as error:
         outcome = judge(Preempted(str(error)))
     except Exception as error:
-        outcome = judge(error)
+        outcome = _hide_secrets(judge(error))
         if outcome.traceback:
             sys.stderr.write(outcome.traceback + "\n")
     progress.say("end", state=str(outcome.state))
@@ -300,6 +301,12 @@ def run_job(root: Path) -> int:
         }
     ).write(folder.outcome)
     return 0
+
+
+def _hide_secrets(outcome: Outcome) -> Outcome:
+    """An exception's text may hold what the environment or an address holds: none of that is written down."""
+    body = Redactor().values(outcome.model_dump(mode="json"))
+    return Outcome.model_validate({**body, "state": outcome.state})
 
 
 def _device() -> str:
