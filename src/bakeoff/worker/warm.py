@@ -43,6 +43,8 @@ ALWAYS = (
     "bakeoff.training.convert",
     "bakeoff.training.full",
     "bakeoff.training.tfidf",
+    "bakeoff.metrics.multilabel",
+    "bakeoff.metrics.single",
     "bakeoff.tasks.tokens",
     "bakeoff.tasks.tokenizer",
     "bakeoff.worker.jobs",
