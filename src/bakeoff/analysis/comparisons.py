@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,15 +42,51 @@ Validation = Callable[[TrialAnalysis], Outputs]
 
 
 @dataclass(frozen=True)
-class _Field:
-    """What all pairs of a task share."""
+class Compared:
+    """Recipes that are compared on one test set.
 
-    evidence: Evidence
+    Attributes:
+        scores: replicates by recipe, on the same groups.
+        lower: whether less is better.
+        reference: the recipe that others are compared with, or empty.
+        examples: of the test set.
+        recipes: what the recipes are, where that is known.
+        sensitive: replicates over validation examples by recipe, where thresholds are tuned.
+        claimed: pairs that a claim compares.
+    """
+
     scores: Mapping[str, Replicates]
-    sensitive: Mapping[str, Replicates]
-    claimed: frozenset[frozenset[str]]
-    pairs: int
     lower: bool
+    reference: str
+    examples: int
+    recipes: Sequence[RecipeFacts] = ()
+    sensitive: Mapping[str, Replicates] = field(default_factory=dict)
+    claimed: frozenset[frozenset[str]] = frozenset()
+
+    @property
+    def names(self) -> list[Pair]:
+        """Every pair: the reference stands as the rival, else the better one first."""
+        return [_oriented(pair, self.scores, self.reference, self.lower) for pair in itertools.combinations(self.scores, 2)]
+
+    @property
+    def leader(self) -> str:
+        """The recipe with the best mean; empty if none has one."""
+        return _leader(self.scores, self.lower)
+
+
+def compare_pairs(compared: Compared) -> list[Contrast]:
+    """Compare every recipe with every other.
+
+    Args:
+        compared: the recipes.
+
+    Returns:
+        A contrast a pair; p-values corrected for all of them.
+    """
+    named = compared.names
+    estimates = [beats(compared.scores[a], compared.scores[b], lower=compared.lower) for a, b in named]
+    corrected = holm([estimate.p_two_sided() for estimate in estimates]).tolist() if named else []
+    return [_contrast(compared, *one) for one in zip(named, estimates, corrected, strict=True)]
 
 
 def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: Validation | None = None) -> TaskComparison:
@@ -64,16 +100,16 @@ def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: 
     Returns:
         The comparisons.
     """
-    lower = not evidence.measure.higher_is_better
-    scores = {recipe: evidence.replicates(recipe) for recipe in evidence.recipes}
-    reference = evidence.task.reference
-    leader = _leader(scores, lower)
-    named = [_oriented(pair, scores, reference, lower) for pair in itertools.combinations(scores, 2)]
-    estimates = [beats(scores[a], scores[b], lower=lower) for a, b in named]
-    sensitive = _validation_scores(evidence, validation) if validation is not None else {}
-    field = _Field(evidence, scores, sensitive, claimed, len(named), lower)
-    corrected = holm([estimate.p_two_sided() for estimate in estimates]) if named else np.zeros(0)
-    pairs = [_contrast(field, *one) for one in zip(named, estimates, corrected.tolist(), strict=True)]
+    compared = Compared(
+        scores={recipe: evidence.replicates(recipe) for recipe in evidence.recipes},
+        lower=not evidence.measure.higher_is_better,
+        reference=evidence.task.reference,
+        examples=len(evidence.gold),
+        recipes=evidence.task.recipes,
+        sensitive=_validation_scores(evidence, validation) if validation is not None else {},
+        claimed=claimed,
+    )
+    pairs, leader, reference = compare_pairs(compared), compared.leader, compared.reference
     groups = evidence.groups
     label_pair, labels = _labels(evidence, _label_pair(leader, reference, pairs))
     return TaskComparison(
@@ -84,11 +120,11 @@ def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: 
         clusters=groups.clusters if groups else len(evidence.gold),
         few_clusters=groups.few_clusters if groups else True,
         leader=leader,
-        not_shown_worse=_not_shown_worse(pairs, list(scores), leader),
+        not_shown_worse=not_shown_worse(pairs, list(compared.scores), leader),
         pairs=pairs,
         label_pair=label_pair,
         labels=labels,
-        smallest=_smallest(field, named, estimates, leader, reference),
+        smallest=smallest(compared),
         warnings=warnings(evidence, leader),
     )
 
@@ -107,20 +143,21 @@ def _oriented(pair: Pair, scores: Mapping[str, Replicates], reference: str, lowe
     return (second, first) if (-gain if lower else gain) > 0 else pair
 
 
-def _contrast(field: _Field, pair: Pair, estimate: Estimate, corrected: float) -> Contrast:
+def _contrast(compared: Compared, pair: Pair, estimate: Estimate, corrected: float) -> Contrast:
     recipe, rival = pair
-    a, b = field.scores[recipe], field.scores[rival]
-    interval, wide = estimate.interval(LEVEL), estimate.interval(bonferroni_level(LEVEL, max(1, field.pairs)))
+    a, b = compared.scores[recipe], compared.scores[rival]
+    pairs = math.comb(len(compared.scores), 2)
+    interval, wide = estimate.interval(LEVEL), estimate.interval(bonferroni_level(LEVEL, pairs))
     ratio = ratio_interval(a, b, LEVEL)
     direction = _direction(estimate.value, corrected)
-    sensitive = _sensitive(field, pair, estimate)
-    deciding = decides(estimate, len(field.evidence.gold), field.pairs) if direction == "undecided" else Deciding(None, None)
+    sensitive = _sensitive(compared, pair, estimate)
+    deciding = decides(estimate, compared.examples, pairs) if direction == "undecided" else Deciding(None, None)
     parts = {part.name: part.variance for part in estimate.parts}
-    sign = -1.0 if field.lower else 1.0
+    sign = -1.0 if compared.lower else 1.0
     return Contrast(
         recipe=recipe,
         rival=rival,
-        claimed=frozenset(pair) in field.claimed,
+        claimed=frozenset(pair) in compared.claimed,
         value=estimate.value,
         low=interval.low,
         high=interval.high,
@@ -145,7 +182,7 @@ def _contrast(field: _Field, pair: Pair, estimate: Estimate, corrected: float) -
         improvement=_effect(probability_of_improvement(sign * a.whole, sign * b.whole)),
         needed_seeds=deciding.seeds,
         needed_examples=deciding.examples,
-        differing=differing(field.evidence.task.recipes, recipe, rival),
+        differing=differing(compared.recipes, recipe, rival),
     )
 
 
@@ -202,7 +239,7 @@ def differing(recipes: Sequence[RecipeFacts], recipe: str, rival: str) -> list[D
         The settings; empty texts where one has no such setting.
     """
     known = {facts.name: facts.settings for facts in recipes}
-    here, there = known[recipe], known[rival]
+    here, there = known.get(recipe, {}), known.get(rival, {})
     keys = dict.fromkeys([*here, *there])
     return [
         Difference(key=key, here=here.get(key, ""), there=there.get(key, "")) for key in keys if here.get(key) != there.get(key)
@@ -232,15 +269,24 @@ def _validation_scores(evidence: Evidence, validation: Validation) -> dict[str, 
     return found
 
 
-def _sensitive(field: _Field, pair: Pair, estimate: Estimate) -> Interval | None:
-    a, b = (field.sensitive.get(recipe) for recipe in pair)
+def _sensitive(compared: Compared, pair: Pair, estimate: Estimate) -> Interval | None:
+    a, b = (compared.sensitive.get(recipe) for recipe in pair)
     if a is None or b is None or not estimate.decidable:
         return None
     return estimate.with_part(validation_part(a, b)).interval(LEVEL)
 
 
-def _not_shown_worse(pairs: Sequence[Contrast], recipes: list[str], leader: str) -> list[str]:
-    """Leader first; a recipe without a score is not shown worse either."""
+def not_shown_worse(pairs: Sequence[Contrast], recipes: list[str], leader: str) -> list[str]:
+    """The recipes that may be as good as the leader, for all that is known.
+
+    Args:
+        pairs: of `compare_pairs`.
+        recipes: all recipes.
+        leader: the one with the best mean; empty if there is none.
+
+    Returns:
+        The leader first; a recipe without a score is not shown worse either.
+    """
     if not leader:
         return []
     shown = {pair.rival for pair in pairs if pair.recipe == leader and pair.direction == "better"}
@@ -275,19 +321,22 @@ def _labels(evidence: Evidence, pair: Pair | None) -> tuple[list[str], list[Labe
     return list(pair), sorted(found, key=lambda entry: -abs(entry.value))
 
 
-def _smallest(
-    field: _Field, named: Sequence[Pair], estimates: Sequence[Estimate], leader: str, reference: str
-) -> Smallest | None:
-    """From the leader's comparison with the reference, else from the first that has noise to tell."""
-    order = sorted(range(len(named)), key=lambda place: (leader not in named[place]) + (reference not in named[place]))
-    for place in order:
-        if not estimates[place].decidable:
-            continue
-        examples = len(field.evidence.gold)
-        design = Design(min(estimates[place].seeds), examples, comparisons=len(named), alpha=ALPHA)
-        visible = smallest_visible(noise_of(estimates[place], examples), design)
-        recipe, rival = named[place]
-        return Smallest(recipe=recipe, rival=rival, difference=visible, comparisons=len(named))
+def smallest(compared: Compared) -> Smallest | None:
+    """What the design can see, from the leader's comparison with the reference, else from the first that has noise to tell.
+
+    Args:
+        compared: the recipes.
+
+    Returns:
+        The smallest visible difference; None without a pair of two seeds each.
+    """
+    named, leader = compared.names, compared.leader
+    for recipe, rival in sorted(named, key=lambda pair: (leader not in pair) + (compared.reference not in pair)):
+        estimate = beats(compared.scores[recipe], compared.scores[rival], lower=compared.lower)
+        if estimate.decidable:
+            design = Design(min(estimate.seeds), compared.examples, comparisons=len(named), alpha=ALPHA)
+            visible = smallest_visible(noise_of(estimate, compared.examples), design)
+            return Smallest(recipe=recipe, rival=rival, difference=visible, comparisons=len(named))
     return None
 
 

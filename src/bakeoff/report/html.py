@@ -9,10 +9,13 @@ from bakeoff.analysis.model import Analysis
 from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
+from bakeoff.report.comparison_figures import comparison_figures
+from bakeoff.report.comparison_view import comparison_view
 from bakeoff.report.examples_view import examples_view
 from bakeoff.report.health_view import health_view
 from bakeoff.report.task_figures import make_figures
 from bakeoff.report.texts import ExampleTexts
+from bakeoff.report.verdict_view import verdict_view
 from bakeoff.report.views import task_view
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -32,11 +35,13 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
     tasks = []
     for number, task in enumerate(analysis.tasks, start=1):
         trials = [trial for trial in analysis.trials if trial.task == task.name]
-        sections = {"health": health_view(trials), "examples": examples_view(task, texts or ExampleTexts())}
-        figures = make_figures(run, task, trials, number)
+        sections: dict[str, Any] = {"health": health_view(trials), "examples": examples_view(task, texts or ExampleTexts())}
+        sections["comparison"] = comparison_view(analysis, task)
+        figures = {**make_figures(run, task, trials, number), **comparison_figures(run, analysis, task, number)}
         tasks.append({"facts": task, "trials": trials, "figures": figures, **task_view(analysis, task, trials), **sections})
     page = _template().render(
         analysis=analysis,
+        verdict=verdict_view(analysis),
         tasks=tasks,
         policy=POLICY,
         light=palette.declarations(dark=False),

@@ -8,7 +8,8 @@ from bakeoff.analysis.model import Analysis, TaskAnalysis
 from bakeoff.analysis.recipe_model import Standing, Summary
 
 NOTHING = "–"
-NO_SIGNIFICANCE = "No significance is claimed by this version."
+NO_SIGNIFICANCE = "No significance is claimed while test is closed."
+SEE_DIFFERENCES = "A ranking is no proof: what is shown and what is not stands under Differences."
 RULE_WORDS = {"tuned": "tuned", "per-label": "one a label", "highest": "highest output"}
 
 
@@ -281,7 +282,8 @@ def caveats(analysis: Analysis, task: TaskAnalysis) -> list[str]:
         left = sum(entry.planned - entry.complete - entry.failed for entry in task.standings)
         why = f"trials still to run: {left}" if left else "it was not opened"
         sentences.append(f"These are scores on validation, on which thresholds are tuned: they flatter. Test is closed: {why}.")
-    sentences.append(f"{NO_SIGNIFICANCE} The deviation is that of {_seed_range(task)} on one {task.split} set.")
+    significance = NO_SIGNIFICANCE if analysis.conclusions is None else SEE_DIFFERENCES
+    sentences.append(f"{significance} The deviation is that of {_seed_range(task)} on one {task.split} set.")
     better = _unranked_above(task)
     if better:
         sentences.append(f"{', '.join(better)}: a higher mean, but over part of the seeds only; a failed trial leaves no rank.")
