@@ -19,6 +19,14 @@ DISK_BYTES = 2 << 20
 WITHOUT_POWERS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner")
 """Before a command of root: permissions hold for it too."""
 QUICK_SECONDS = 2.0
+FORBIDDEN = {
+    "run folder, new": {"": 0o555},
+    "trials": {"run/trials": 0o555},
+    "run folder": {"run": 0o555},
+    "all of the run folder": {"run": 0o000},
+    "plans": {"run/plans": 0o555},
+}
+"""Permissions of folders, by case."""
 WALK = {"steps": 40}
 LIMITS = {"checkpoint_steps": 5}
 
@@ -127,13 +135,7 @@ def forbid(context: Context) -> RowResult:
     if before and shutil.which(before[0]) is None:
         result.faults.append("setpriv is missing, and permissions do not hold for root")
         return result
-    for name, modes in {
-        "run folder, new": {"": 0o555},
-        "run folder": {"run": 0o555},
-        "trials": {"run/trials": 0o555},
-        "all of the run folder": {"run": 0o000},
-        "plans": {"run/plans": 0o555},
-    }.items():
+    for name, modes in list(FORBIDDEN.items())[: context.pick(2, len(FORBIDDEN))]:
         study = StubStudy(context.place(name.replace(" ", "-").replace(",", "")) / "case" / "run", {"ok": {}}, 2)
         study.run.parent.mkdir()
         if "new" not in name:
