@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.errors import CatalogError, ModelError, RunError, StudyError, UnfinishedError
 
 if TYPE_CHECKING:
+    from bakeoff.analysis.comparing import Comparison
     from bakeoff.analysis.model import Analysis, TaskAnalysis
     from bakeoff.analysis.verdict_model import Conclusions
     from bakeoff.hub.download import Progress
@@ -43,6 +44,7 @@ __all__ = [
     "cancel",
     "check",
     "clean",
+    "compare",
     "draw_losses",
     "estimate",
     "example_texts",
@@ -112,6 +114,7 @@ def check(
     overrides: Sequence[str] = (),
     *,
     run_dir: Path | None = None,
+    workers: int = 1,
     smoke: Sequence[str] = (),
     told: Callable[[str], None] | None = None,
 ) -> Readiness:
@@ -122,6 +125,7 @@ def check(
         profile: the profile laid over it.
         overrides: values laid over both, each `path.to.key=value`.
         run_dir: the run folder; None means `runs/<name>-<profile>` beside the study.
+        workers: trials that will run at a time.
         smoke: what is tried besides, with each recipe in a process of its own, of `measure`, `steps` and `sanity`.
         told: told what is tried.
 
@@ -133,7 +137,7 @@ def check(
     from bakeoff.preflight.subject import Asked, gather
     from bakeoff.running import warm
 
-    readiness = look(gather(Asked(str(study), profile, tuple(overrides), run_dir)))
+    readiness = look(gather(Asked(str(study), profile, tuple(overrides), run_dir, workers)))
     if not smoke:
         return readiness
     return smoking.smoke(readiness, smoke, told or (lambda _: None), warm.WORKER_COMMAND)
@@ -604,6 +608,34 @@ def verdict(run: str | Path | None = None) -> Conclusions:
             "finish them with `bakeoff run`, or give them up with `bakeoff cancel`",
         )
     return found.conclusions
+
+
+def compare(sides: Sequence[str], metric: str = "") -> list[Comparison]:
+    """Compare prediction files from anywhere, or two runs.
+
+    Args:
+        sides: two or more files (`name=file` names one), or two run folders.
+        metric: for files: the metric; by default accuracy where each example has one label, else macro-F1.
+
+    Returns:
+        One comparison for files; for runs one for each task and recipe that they share.
+
+    Raises:
+        RunError: if the sides are neither, or too few.
+    """
+    from bakeoff.analysis.comparing import compare_predictions, compare_runs
+    from bakeoff.analysis.predictions import SUFFIXES, read_predictions
+
+    named = [side.rpartition("=") if not Path(side).exists() else ("", "", side) for side in sides]
+    files = [(name, Path(path)) for name, _, path in named]
+    if len(sides) < 2:
+        raise RunError("a comparison needs two sides", "", "name two prediction files, or two runs")
+    if all(path.suffix.lower() in SUFFIXES and not path.is_dir() for _, path in files):
+        return [compare_predictions([read_predictions(path, name) for name, path in files], metric)]
+    if len(sides) == 2 and not metric and not any(path.is_file() for _, path in files):
+        return compare_runs([find_run(side) for side in sides])
+    kinds = ", ".join(SUFFIXES)
+    raise RunError("not two runs, and not all prediction files", " ".join(sides), f"files with the suffix {kinds}, or two runs")
 
 
 def write_report(run: RunFolder, analysis: Analysis, texts: str | None = None) -> Path:

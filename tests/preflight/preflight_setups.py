@@ -41,6 +41,7 @@ class Setup:
     machine: Machine
     overrides: tuple[str, ...] = ()
     run_dir: Path | None = None
+    workers: int = 1
 
     @property
     def model(self) -> Path:
@@ -56,7 +57,7 @@ class Setup:
     def subject(self) -> Subject:
         path = self.folder / "study.yaml"
         path.write_text(self.text, encoding="utf8")
-        return gather(Asked(str(path), None, self.overrides, self.run_dir), self.home, self.machine)
+        return gather(Asked(str(path), None, self.overrides, self.run_dir, self.workers), self.home, self.machine)
 
     def look(self) -> Readiness:
         return look(self.subject())

@@ -3,6 +3,8 @@
 # ruff: noqa: N802, N815 - the names are those of NVIDIA's library
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -187,3 +189,19 @@ def test_the_command_prints_each_finding_and_ends_with_its_status(setup: Setup) 
     assert "remedy: name the folder of a whole model" in done.stdout
     assert "not looked at before that is mended: memory" in done.stdout
     assert not Path(setup.folder / "runs").exists()
+
+
+def test_a_method_without_its_package_is_named(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup.change("focal: {loss: focal}", "adapter: {method: lora}")
+    assert setup.look().ready
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "peft" else find(name))
+    assert setup.find("method-packages", "the method lora needs the package peft").remedy == "pip install peft"
+
+
+def test_trials_side_by_side_share_the_memory(setup: Setup) -> None:
+    peak = setup.subject().forecast.peak_bytes
+    setup.machine = dataclasses.replace(setup.machine, memory_free=round(1.5 * peak.expected))
+    assert setup.look().ready
+    setup.workers = 4
+    assert "needs about" in setup.find("memory", "needs about").what

@@ -70,7 +70,7 @@ def command(
     from bakeoff.cli.display import display
 
     if not no_check:
-        _see_that_ready(study, profile, overrides or (), run_dir)
+        _see_that_ready(study, profile, overrides or (), run_dir, workers)
     options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials, workers)
     planned = api.plan(study, profile, overrides or ())
     with display(planned.plan, _foretold(planned)) as listener:
@@ -88,19 +88,19 @@ def _foretold(planned: api.PlannedStudy) -> dict[str, float]:
     return {trial.trial.id: trial.seconds.expected for trial in trials if trial.measured}
 
 
-def _see_that_ready(study: str, profile: str | None, overrides: Sequence[str], run_dir: Path | None) -> None:
+def _see_that_ready(study: str, profile: str | None, overrides: Sequence[str], run_dir: Path | None, workers: int) -> None:
     """Say each warning in a line; end here with status 3 where an error stands against the run."""
     from bakeoff import api
     from bakeoff.cli.check import conclusion, paragraph
     from bakeoff.cli.shown import say
     from bakeoff.preflight.findings import Severity
 
-    readiness = api.check(study, profile, overrides, run_dir=run_dir)
+    readiness = api.check(study, profile, overrides, run_dir=run_dir, workers=workers)
     if readiness.subject.faults:
         return  # planning says them all, as it does without a check
     asked = readiness.subject.study
     if asked is not None and asked.has_to_be_sane and readiness.ready and readiness.subject.waiting:
-        readiness = api.check(study, profile, overrides, run_dir=run_dir, smoke=("steps", "sanity"), told=say)
+        readiness = api.check(study, profile, overrides, run_dir=run_dir, workers=workers, smoke=("steps", "sanity"), told=say)
     for finding in readiness.of(Severity.WARNING):
         say(finding.line)
     if not readiness.ready:

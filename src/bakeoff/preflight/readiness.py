@@ -9,13 +9,13 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from bakeoff.errors import CatalogError
-from bakeoff.preflight.checks import datasets, machines, models, studies, variables
+from bakeoff.preflight.checks import datasets, machines, models, studies, variables, vocabularies
 from bakeoff.preflight.findings import Check, Finding, Severity
 from bakeoff.preflight.subject import Subject
 
 ENTRY_POINT_GROUP = "bakeoff.checks"
 NOT_READY_EXIT = 3
-BUILT_IN = (*studies.CHECKS, *datasets.CHECKS, *models.CHECKS, *machines.CHECKS, *variables.CHECKS)
+BUILT_IN = (*studies.CHECKS, *datasets.CHECKS, *models.CHECKS, *vocabularies.CHECKS, *machines.CHECKS, *variables.CHECKS)
 
 
 @dataclass(frozen=True)

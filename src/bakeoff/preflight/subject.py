@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +10,13 @@ from pathlib import Path
 from bakeoff.data.dataset import Dataset, open_dataset
 from bakeoff.data.own import import_files
 from bakeoff.data.store import find_dataset
-from bakeoff.errors import BakeoffError, Fault, StudyError
+from bakeoff.errors import BakeoffError, Fault, ModelError, StudyError
 from bakeoff.hub.models import LocatedModel, locate_model
 from bakeoff.preflight.costs import Costs, read_costs
 from bakeoff.preflight.forecast import Forecast, Sources, TrialForecast, forecast
 from bakeoff.preflight.lengths import Lengths, measure_lengths
 from bakeoff.preflight.machine import Machine, read_machine
+from bakeoff.preflight.shapes import ModelShape, read_shape
 from bakeoff.records.paths import Home, RunFolder, run_folder
 from bakeoff.records.specs import Plan, TrialSpec
 from bakeoff.study.loading import built_in_studies, find_study, load_study
@@ -33,12 +34,14 @@ class Asked:
         profile: the profile laid over it.
         overrides: values laid over both, each `path.to.key=value`.
         run_dir: the run folder; None means the usual one.
+        workers: trials that run at a time.
     """
 
     study: str
     profile: str | None = None
     overrides: Sequence[str] = ()
     run_dir: Path | None = None
+    workers: int = 1
 
     def words(self, verb: str) -> list[str]:
         """The command for the same study with another verb.
@@ -173,6 +176,22 @@ class Subject:
         """
         assert self.study is not None
         return forecast([trial], self.study.keep, self.sources).trials[0]
+
+
+def whole_shapes(subject: Subject) -> Iterator[tuple[ModelRequest, LocatedModel, ModelShape]]:
+    """The size of each model that is here and can be read.
+
+    Args:
+        subject: what is looked at.
+
+    Yields:
+        Request, model and shape; a model that cannot be read is left out, and `model-weights` says what is wrong with it.
+    """
+    for request, found in subject.whole_models.items():
+        try:
+            yield request, found, read_shape(found.folder)
+        except ModelError:
+            continue
 
 
 def gather(asked: Asked, home: Home | None = None, machine: Machine | None = None) -> Subject:

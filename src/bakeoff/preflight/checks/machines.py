@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bakeoff.catalog import registry
 from bakeoff.preflight.findings import Check, Finding, Severity
 from bakeoff.preflight.gpus import Gpu
 from bakeoff.preflight.machine import existing
@@ -50,6 +52,29 @@ def look_at_packages(subject: Subject) -> Iterator[Finding]:
             f"{package.name}{package.wanted}",
             f"pip install '{package.name}{package.wanted}'",
         )
+
+
+def look_at_methods(subject: Subject) -> Iterator[Finding]:
+    """Whether the packages that the study's methods need besides are there.
+
+    Args:
+        subject: what is looked at.
+
+    Yields:
+        An error for each method whose package is not installed.
+    """
+    assert subject.study is not None
+    for name in dict.fromkeys(recipe.method.name for recipe in subject.study.recipes.values()):
+        card = registry.method(name)
+        for module in dict.fromkeys(module.partition(".")[0] for module in (*card.modules, card.path)):
+            if module and importlib.util.find_spec(module) is None:
+                yield Finding(
+                    Severity.ERROR,
+                    f"the method {name} needs the package {module}, which is not installed",
+                    "nothing",
+                    module,
+                    f"pip install {module}",
+                )
 
 
 def look_at_gpus(subject: Subject) -> Iterator[Finding]:
@@ -149,6 +174,7 @@ def look_at_memory(subject: Subject) -> Iterator[Finding]:
         free, place = min(gpu.free for gpu in subject.machine.gpus.found), "GPU memory"
     else:
         free, place = subject.machine.memory_free, "memory"
+        free //= subject.asked.workers  # as many trials as workers share it
     peak = subject.forecast.peak_bytes
     if peak.expected <= free:
         return
@@ -263,6 +289,7 @@ def look_at_clock(subject: Subject) -> Iterator[Finding]:
 
 CHECKS = (
     Check("packages", "the packages that Bakeoff needs are there, in versions that were tried", "nothing", look_at_packages),
+    Check("method-packages", "the packages that the study's methods need besides are there", "study", look_at_methods),
     Check("gpus", "the GPUs that recipes ask for are there, free, and of use to torch", "study", look_at_gpus),
     Check("memory", "the largest trial fits into memory", "plan", look_at_memory),
     Check("disk", "the disks hold what the plan writes, and the study's reserve", "study", look_at_disk),

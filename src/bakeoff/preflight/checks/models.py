@@ -8,16 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bakeoff.errors import ModelError
-from bakeoff.hub.modelfiles import read_small_json
 from bakeoff.hub.models import LocatedModel
 from bakeoff.preflight.findings import Check, Finding, Severity, error_finding
 from bakeoff.preflight.shapes import ModelShape, read_shape
-from bakeoff.preflight.subject import Subject
-from bakeoff.study.model import ModelRequest
+from bakeoff.preflight.subject import Subject, whole_shapes
 from bakeoff.study.planning import FAMILIES_WITHOUT_FP16
 
-SENTENCEPIECE_FILES = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
-TIKTOKEN_FILES = ("tiktoken.model", "tekken.json")
 DECODERS = (
     "llama",
     "mistral",
@@ -60,14 +56,6 @@ def look_at_presence(subject: Subject) -> Iterator[Finding]:
             finding.remedy,
             found.where or request.name,
         )
-
-
-def _shapes(subject: Subject) -> Iterator[tuple[ModelRequest, LocatedModel, ModelShape]]:
-    for request, found in subject.whole_models.items():
-        try:
-            yield request, found, read_shape(found.folder)
-        except ModelError:
-            continue  # `model-weights` says what is wrong with it
 
 
 def look_at_weights(subject: Subject) -> Iterator[Finding]:
@@ -113,7 +101,7 @@ def look_at_architecture(subject: Subject) -> Iterator[Finding]:
         An error for an unknown architecture, for remote code, and for models of an encoder and a decoder.
     """
     known = known_families()
-    for request, found, shape in _shapes(subject):
+    for request, found, shape in whole_shapes(subject):
         if shape.config.get("auto_map") and shape.family not in known:
             yield Finding(
                 Severity.ERROR,
@@ -166,122 +154,6 @@ def known_families() -> set[str]:
     return names | {name.replace("_", "-") for name in names} | listed
 
 
-def look_at_tokenizers(subject: Subject) -> Iterator[Finding]:
-    """Whether tokenizers can be read, and speak of tokens that their model has.
-
-    Args:
-        subject: what is looked at.
-
-    Yields:
-        An error for files that cannot be read, packages that are missing, and tokens that the model does not have.
-    """
-    for request, found, shape in _shapes(subject):
-        folder = found.folder
-        if (folder / "tokenizer.json").is_file():
-            yield from _fast_tokenizer(request, folder, shape)
-            continue
-        for files, package in ((SENTENCEPIECE_FILES, "sentencepiece"), (TIKTOKEN_FILES, "tiktoken")):
-            here = next((name for name in files if (folder / name).is_file()), "")
-            if not here:
-                continue
-            if not subject.machine.has(package):
-                yield Finding(
-                    Severity.ERROR,
-                    f"the tokenizer of {request.key} is a {package} file, and the package {package} is not installed",
-                    f"{here} without {package}",
-                    f"the package {package}, or a tokenizer.json",
-                    f"pip install {package}",
-                    str(folder / here),
-                )
-            elif package == "sentencepiece":
-                yield from _sentencepiece(request, folder / here, shape)
-
-
-def _fast_tokenizer(request: ModelRequest, folder: Path, shape: ModelShape) -> Iterator[Finding]:
-    from tokenizers import Tokenizer
-
-    path = folder / "tokenizer.json"
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises bare exceptions
-        yield Finding(
-            Severity.ERROR,
-            f"the tokenizer of {request.key} cannot be read: {' '.join(str(error).split())[:200]}",
-            "a tokenizer.json that is torn or of another format",
-            "a tokenizer.json that the package tokenizers reads",
-            FETCH_AGAIN,
-            str(path),
-        )
-        return
-    numbers = tokenizer.get_vocab(with_added_tokens=True).values()
-    yield from _strange_tokens(request, path, shape, max(numbers, default=-1), len(numbers))
-    padding = shape.config.get("pad_token_id")
-    config = folder / "tokenizer_config.json"
-    name = read_small_json(config).get("pad_token") if config.is_file() else None
-    word = name.get("content") if isinstance(name, dict) else name
-    number = tokenizer.token_to_id(word) if isinstance(word, str) else None
-    if isinstance(padding, int) and number is not None and number != padding:
-        yield Finding(
-            Severity.ERROR,
-            f"the tokenizer of {request.key} pads with token {number}, and the model takes token {padding} for padding",
-            f"{word} is {number}",
-            f"pad_token_id {padding}",
-            f"put the tokenizer that the model was trained with beside it: {FETCH_AGAIN}",
-            str(path),
-        )
-
-
-def _strange_tokens(request: ModelRequest, path: Path, shape: ModelShape, last: int, count: int) -> Iterator[Finding]:
-    rows = shape.embedded[0] if shape.embedded else shape.vocabulary
-    remedy = f"put the tokenizer that the model was trained with beside it: {FETCH_AGAIN}"
-    if last < 0:
-        yield Finding(
-            Severity.ERROR,
-            f"the tokenizer of {request.key} has no vocabulary",
-            "0 tokens",
-            f"{rows:,} tokens",
-            remedy,
-            str(path),
-        )
-    elif rows and last >= rows:
-        yield Finding(
-            Severity.ERROR,
-            f"the tokenizer of {request.key} is another model's: its last token is {last:,}, and the model has {rows:,}",
-            f"{last + 1:,} tokens",
-            f"at most {rows:,} tokens",
-            remedy,
-            str(path),
-        )
-    elif rows and count < rows / 2:
-        yield Finding(
-            Severity.WARNING,
-            f"the tokenizer of {request.key} knows {count:,} of the model's {rows:,} tokens: it may be another model's",
-            f"{count:,} tokens",
-            f"about {rows:,} tokens",
-            remedy,
-            str(path),
-        )
-
-
-def _sentencepiece(request: ModelRequest, path: Path, shape: ModelShape) -> Iterator[Finding]:
-    import sentencepiece
-
-    try:
-        processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    except (OSError, RuntimeError, TypeError) as error:
-        yield Finding(
-            Severity.ERROR,
-            f"the SentencePiece file of {request.key} cannot be read: {' '.join(str(error).split())[:200]}",
-            "a torn file",
-            "a whole SentencePiece model",
-            FETCH_AGAIN,
-            str(path),
-        )
-        return
-    count = int(processor.vocab_size())
-    yield from _strange_tokens(request, path, shape, count - 1, count)
-
-
 def look_at_context(subject: Subject) -> Iterator[Finding]:
     """Whether models can hold texts of `max_length`.
 
@@ -292,7 +164,7 @@ def look_at_context(subject: Subject) -> Iterator[Finding]:
         An error for each task whose `max_length` is more than a model's context.
     """
     assert subject.study is not None
-    contexts = {request: shape.context for request, _, shape in _shapes(subject)}
+    contexts = {request: shape.context for request, _, shape in whole_shapes(subject)}
     for task, recipe, request in dict.fromkeys(subject.pairs):
         context, asked = contexts.get(request), subject.study.tasks[task].max_length
         if context and asked > context:
@@ -316,7 +188,7 @@ def look_at_heads(subject: Subject) -> Iterator[Finding]:
         An error for fp16 on a DeBERTa, a warning for pooling that sees next to nothing of a text.
     """
     assert subject.study is not None
-    families = {request: shape.family for request, _, shape in _shapes(subject)}
+    families = {request: shape.family for request, _, shape in whole_shapes(subject)}
     for name, entry in subject.study.recipes.items():
         for task in subject.tasks:
             recipe = entry.for_task(task)
@@ -349,7 +221,6 @@ CHECKS = (
     Check("models", "each model is here, with configuration, sound safetensors and a tokenizer", "study", look_at_presence),
     Check("model-weights", "weights and configuration speak of the same model", "study", look_at_weights),
     Check("model-architecture", "transformers knows the architecture, and a head fits it", "study", look_at_architecture),
-    Check("model-tokenizers", "tokenizers can be read, and speak of tokens that their model has", "study", look_at_tokenizers),
     Check("model-context", "models can hold texts of max_length", "study", look_at_context),
     Check("model-heads", "pooling and precision suit the architecture", "study", look_at_heads),
 )
