@@ -12,6 +12,7 @@ from bakeoff.cli import (
     cancel,
     check,
     clean,
+    compare,
     data,
     explain,
     fetch,
@@ -50,7 +51,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for verb in (init, explain, check, run, status, report, verdict, retry, cancel, plan, fetch, runs, logs, clean, losses, schema):
+for verb in (
+    init,
+    explain,
+    check,
+    run,
+    status,
+    report,
+    verdict,
+    compare,
+    retry,
+    cancel,
+    plan,
+    fetch,
+    runs,
+    logs,
+    clean,
+    losses,
+    schema,
+):
     app.command(verb.NAME, help=verb.HELP, short_help=verb.SHORT)(verb.command)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")

@@ -49,12 +49,14 @@ def _row(task: TaskAnalysis, standing: Standing) -> dict[str, Any]:
 
 
 def print_ranking(analysis: Analysis) -> None:
-    """Print the ranking of each task, and below it the answer.
+    """Print the verdict, then the ranking of each task, and below it the answer.
 
     Args:
         analysis: the analysis.
     """
     out = console()
+    if analysis.conclusions is not None:
+        out.print(safe(f"verdict: {analysis.conclusions.verdict.paragraph}"), soft_wrap=True)
     for task in analysis.tasks:
         rows = [
             {

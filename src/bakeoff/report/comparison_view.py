@@ -49,7 +49,7 @@ def comparison_view(analysis: Analysis, task: TaskAnalysis) -> dict[str, Any] | 
         "leaders": leaders(found),
         "warnings": found.warnings,
         "design": design(found),
-        "rows": [_row(pair) for pair in pairs],
+        "rows": [pair_row(pair) for pair in pairs],
         "sensitive": any(pair.sensitive_low is not None for pair in pairs),
         "effects": any(pair.hedges is not None for pair in pairs),
         "order": order,
@@ -125,7 +125,15 @@ def design(found: TaskComparison) -> str:
     )
 
 
-def _row(pair: Contrast) -> dict[str, Any]:
+def pair_row(pair: Contrast) -> dict[str, Any]:
+    """A pair as a row of a table.
+
+    Args:
+        pair: the pair.
+
+    Returns:
+        Words by column.
+    """
     seeds = str(pair.seeds[0]) if pair.seeds[0] == pair.seeds[1] else f"{pair.seeds[0]} and {pair.seeds[1]}"
     effect = pair.hedges
     chance = pair.improvement
