@@ -189,7 +189,9 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
     )
 
 
-def begin(data: str, model: str, question: str, file: Path) -> Beginning:
+def begin(
+    data: str, model: str, question: str, file: Path, text: str | None = None, labels: Sequence[str] | None = None
+) -> Beginning:
     """Write a first study.
 
     Args:
@@ -197,15 +199,19 @@ def begin(data: str, model: str, question: str, file: Path) -> Beginning:
         model: a catalog name, a hub id `owner/name@commit`, or a folder.
         question: `needed`, `losses` or `rates`.
         file: the study file to write.
+        text: the column of the text; None finds it out.
+        labels: the column of the labels, or a column a label; None finds it out.
 
     Returns:
         What it was made from.
     """
+    from bakeoff.data.own import Columns
     from bakeoff.preflight import beginning
     from bakeoff.records.files import write_bytes
     from bakeoff.records.paths import Home
 
-    made = beginning.begin(Home.default(), data, model, question, file.absolute().parent)
+    columns = Columns(text=text, labels=tuple(labels) if labels else None)
+    made = beginning.begin(Home.default(), data, model, question, file.absolute().parent, columns)
     write_bytes(file.absolute(), beginning.study_text(made).encode())
     return made
 

@@ -46,6 +46,17 @@ def test_a_users_file_becomes_a_study_that_is_ready(question: str, setup: Setup,
     assert Path(str(study.tasks["my-reviews-2026"].file)) == reviews
 
 
+def test_columns_that_are_named_stand_in_the_study(setup: Setup, reviews: Path) -> None:
+    content = reviews.read_text(encoding="utf8").replace("review,sentiment", "what they said,how: it was")
+    reviews.write_text(content, encoding="utf8")
+    target = setup.folder / "begun.yaml"
+    api.begin(str(reviews), "./model", "needed", target, "what they said", ["how: it was"])
+    columns = load_study(target).tasks["my-reviews-2026"].columns
+    assert columns is not None
+    assert (columns.text, columns.labels) == ("what they said", "how: it was")
+    assert api.check(target).ready
+
+
 @pytest.mark.parametrize("question", ["needed", "losses", "rates"])
 def test_a_dataset_becomes_a_study_that_is_ready(question: str, setup: Setup) -> None:
     target = setup.folder / "begun.yaml"

@@ -25,6 +25,7 @@ Questions:
 \b
 Examples:
   bakeoff init reviews.csv
+  bakeoff init reviews.csv --text comment --labels stars
   bakeoff init goemotions --ask losses --model minilm-l6 --out study.yaml
 """
 DEFAULT_MODEL, DEFAULT_QUESTION = "minilm-l6", "needed"
@@ -44,6 +45,13 @@ def command(
     ask: Annotated[
         str | None, typer.Option("--ask", metavar="QUESTION", help="needed, losses or rates. [default: needed]")
     ] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="COLUMN", help="The column of the text. [default: found out]")
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--labels", metavar="COLUMN", help="The column of the labels; repeatable, if each label has its own."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="The study file; it must not exist.")] = Path("study.yaml"),
 ) -> None:
     """Write a first study."""
@@ -55,7 +63,7 @@ def command(
     if out.exists():
         raise RunError("a file of that name stands there already", str(out), "choose another name with --out")
     chosen = _answers(data, model, ask)
-    made = api.begin(*chosen, out)
+    made = api.begin(*chosen, out, text, labels)
     for line in made.understood:
         write(safe(line))
     write(safe(f"wrote {shown_path(out.absolute())}: {made.rows:,} training examples, {made.labels} labels, {made.kind}"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bakeoff.catalog import registry
-from bakeoff.data.own import read_own
+from bakeoff.data.own import Columns, read_own
 from bakeoff.data.store import card_of, find_dataset
 from bakeoff.errors import DataError, ModelError, RunError
 from bakeoff.hub.models import locate_model
@@ -64,7 +64,7 @@ class Beginning:
     question: str
 
 
-def begin(home: Home, data: str, model: str, question: str, beside: Path) -> Beginning:
+def begin(home: Home, data: str, model: str, question: str, beside: Path, columns: Columns | None = None) -> Beginning:
     """Look at data and model.
 
     Args:
@@ -73,6 +73,7 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path) -> Beg
         model: a catalog name, a hub id with its revision, or a folder.
         question: a key of `QUESTIONS`.
         beside: the folder in which the study file will stand.
+        columns: which column of the user's file is what; None finds it out.
 
     Returns:
         What the study is made from.
@@ -87,11 +88,12 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path) -> Beg
     path = Path(data).expanduser()
     if path.exists():
         name = safe_name(path.stem)
-        imported, said = read_own(path, name)
+        imported, said = read_own(path, name, columns)
         place = path.resolve()
         shown = place.relative_to(beside.resolve()) if place.is_relative_to(beside.resolve()) else place
         kind, rows, labels, understood = said.kind, len(imported.splits["train"]), len(imported.labels), said.lines
-        line, texts = f"file: {quoted(str(shown))}", [row.text for row in imported.splits["train"][:500]]
+        line = f"file: {quoted(str(shown))}{_columns(columns)}"
+        texts = [row.text for row in imported.splits["train"][:500]]
     else:
         dataset = find_dataset(home, data)
         name, kind = safe_name(data), card_of(home, data).task
@@ -115,6 +117,15 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path) -> Beg
         max_length=_length(home, model, data if not texts else "", texts),
         question=question,
     )
+
+
+def _columns(columns: Columns | None) -> str:
+    """The line of a task that says which column is what, if any was named."""
+    said = [f"text: {quoted(columns.text)}"] if columns and columns.text else []
+    if columns and columns.labels:
+        names = [quoted(label) for label in columns.labels]
+        said.append(f"labels: {names[0] if len(names) == 1 else '[' + ', '.join(names) + ']'}")
+    return f"\n    columns: {{{', '.join(said)}}}" if said else ""
 
 
 def safe_name(text: str) -> str:
