@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from soak.context import Context, Row
-from soak.table import ROWS
-
-REAL = (12, 13, 16, 25)
+from soak.context import Row
+from soak_parts import REAL, check, name_of
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.number in REAL], ids=lambda row: f"row{row.number}")
+@pytest.mark.parametrize("row", REAL, ids=name_of)
 def test_row_holds(row: Row, tmp_path: Path) -> None:
-    result = row.run(Context(tmp_path))
-    assert not result.faults
-    assert result.tried
+    check(row, tmp_path)
