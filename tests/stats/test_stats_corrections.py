@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakeoff.stats.corrections import benjamini_hochberg, bonferroni, bonferroni_level, holm
+from bakeoff.stats.estimates import contrast
 from bakeoff.stats.looks import Looks
-from bakeoff.stats.pairs import all_pairs, not_shown_worse
+from bakeoff.stats.pairs import Pair, all_pairs, not_shown_worse
 from bakeoff.stats.replicates import Replicates, plain_replicates
 
 
@@ -75,3 +76,9 @@ def test_the_leaders_are_those_that_are_not_shown_worse() -> None:
     assert not_shown_worse(found, names, "r3") == ["r3", "r0", "r1"]
     one_seed = {name: plain_replicates([1], [level]) for name, level in zip(names, (0.1, 0.9, 0.5, 0.2), strict=True)}
     assert not_shown_worse(all_pairs(one_seed), names, "r1") == ["r1", "r0", "r2", "r3"]
+
+
+def test_a_leader_is_alone_only_after_correction() -> None:
+    estimate = contrast(plain_replicates(range(3), [0.1, 0.2, 0.3]))
+    pairs = [Pair("lead", name, estimate, p=0.03, corrected=corrected) for name, corrected in (("near", 0.06), ("far", 0.05))]
+    assert not_shown_worse(pairs, ["near", "lead", "far"], "lead") == ["lead", "near"]
