@@ -1,4 +1,4 @@
-"""The smallest calibration: its gates hold, and its arrays are what the package computes. `make calibration` is the real one."""
+"""The smallest calibration: its gates hold, its arrays are what the package computes. `make calibration` is the real one."""
 
 from __future__ import annotations
 
