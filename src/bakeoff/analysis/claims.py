@@ -212,7 +212,9 @@ def _inferred(
     facts = "; ".join(dict.fromkeys(words)) or "no trial of this task has test scores"
     sure = because(found, judged.sides.two_sided, corrected, statements)
     statement = asked.claim.statement
-    enough = isinstance(statement, Several) and statement.how == "any"
+    # one part decides an "any of" that leans to hold, and whatever else leans not to
+    any_part = isinstance(statement, Several) and statement.how == "any"
+    enough = any_part is (judged.sides.support <= judged.sides.refute)
     examples = max((len(one.gold) for one in evidence.values()), default=0)
     open_parts = [part for part in parts if min(part.support, part.refute) * 2 > ALPHA or not math.isfinite(part.value)]
     return ClaimAnswer(
