@@ -47,6 +47,14 @@ def torn_tokenizer(setup: Setup) -> None:
     (setup.model / "tokenizer.json").write_text("{}", encoding="utf8")
 
 
+def torn_tokenizer_config(setup: Setup) -> None:
+    (setup.model / "tokenizer_config.json").write_text("{", encoding="utf8")
+
+
+def nonsense_config(setup: Setup) -> None:
+    config(setup, num_hidden_layers="two", vocab_size=True, max_position_embeddings=[64], auto_map={}, pad_token_id="zero")
+
+
 def config(setup: Setup, **changes: object) -> None:
     path = setup.model / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}), encoding="utf8")
@@ -262,6 +270,8 @@ BROKEN: dict[str, tuple[Callable[[Setup], None], Severity, str, str, str]] = {
     "missing configuration": (missing_config, E, "models", "no config.json", "name the folder of a whole model"),
     "missing tokenizer": (missing_tokenizer, E, "models", "no tokenizer", "save the tokenizer beside the model"),
     "torn tokenizer": (torn_tokenizer, E, "model-tokenizers", "cannot be read", "fetch or export"),
+    "torn tokenizer settings": (torn_tokenizer_config, E, "model-tokenizers", "not valid JSON", "fetch or export"),
+    "nonsense in the configuration": (nonsense_config, E, "model-weights", "no whole number for vocab_size", "fetch or export"),
     "wrong tokenizer": (wrong_tokenizer, E, "model-tokenizers", "is another model's", "that the model was trained with"),
     "missing SentencePiece": (without_sentencepiece, E, "model-tokenizers", "not installed", "pip install sentencepiece"),
     "torn SentencePiece": (torn_sentencepiece, E, "model-tokenizers", "cannot be read", "fetch or export"),

@@ -120,7 +120,7 @@ def test_a_first_trial_alone_teaches_its_own_time(setup: Setup) -> None:
     finish(setup, trial, 33.0)
     mended = foretold(setup).trials[2]
     assert mended.seconds.expected == pytest.approx(33.0)
-    assert mended.known == "1 finished trials"
+    assert mended.known == "1 finished trial"
 
 
 @pytest.mark.parametrize("changes", [{"state": "failed"}, {"attempts": 2}])

@@ -84,7 +84,8 @@ def error_finding(error: BakeoffError, needed: str, remedy: str = "") -> Finding
     Returns:
         The finding.
     """
-    return Finding(Severity.ERROR, error.what, error.what, needed, error.remedy or remedy, error.where)
+    what, way_out = " ".join(error.what.split()), " ".join((error.remedy or remedy).split())
+    return Finding(Severity.ERROR, what, what, needed, way_out, error.where)
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Check:
     Every check keeps to this contract, which `bakeoff.testing.checks.check_check` tries:
 
     - `look` reads and never writes; it opens no socket and imports neither torch nor transformers.
-    - It raises nothing whatever the study, the data, the models and the machine are.
+    - It raises nothing but errors of Bakeoff's own, each of which becomes a finding, whatever it looks at.
     - What it yields has every field but `where` filled in, each one line of text that a person can act upon.
     - The same subject gives the same findings.
 

@@ -353,7 +353,9 @@ def _seconds(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost 
     if not count:
         return Range.around(expected, SMOKED), "a smoke run"
     spread = max(max(measured.ratios.values()) / mend, mend / min(measured.ratios.values()))
-    return Range.around(expected, max(spread, MANY if count >= MANY_TRIALS else FEW)), f"{count} finished trials"
+    return Range.around(
+        expected, max(spread, MANY if count >= MANY_TRIALS else FEW)
+    ), f"{count} finished trial{'s' if count > 1 else ''}"
 
 
 def modelled_bytes(key: CostKey, shape: ModelShape | None, tokens: int) -> float:

@@ -13,7 +13,7 @@ from bakeoff.data.dataset import Dataset
 
 SAMPLED = 500
 WORD_TOKENS = 1.35
-"""Tokens a word where the tokenizer's files are not of the kind that can be read here: measured on GoEmotions, MiniLM."""
+"""Tokens a word, about, where the tokenizer's files are not of the kind that can be read here."""
 SPECIAL_TOKENS = 2
 
 
@@ -70,18 +70,19 @@ class Lengths:
         return np.concatenate(list(self.tokens.values()))
 
 
-def sample(dataset: Dataset, split: str) -> list[str]:
-    """Some texts of a split, spread over it.
+def sample(dataset: Dataset, split: str) -> list[tuple[str, str]]:
+    """Some texts of a split, spread over it, each with its other half.
 
     Args:
         dataset: the dataset.
         split: the split.
 
     Returns:
-        At most 500 texts, always the same.
+        At most 500 pairs, always the same; the second is empty where texts stand alone.
     """
     size = dataset.size(split)
-    return dataset.texts(split, np.unique(np.linspace(0, size - 1, min(size, SAMPLED)).astype(np.int64)))
+    rows = np.unique(np.linspace(0, size - 1, min(size, SAMPLED)).astype(np.int64))
+    return list(zip(dataset.texts(split, rows), dataset.seconds(split, rows), strict=True))
 
 
 def measure_lengths(dataset: Dataset, model: Path) -> Lengths:
@@ -109,7 +110,7 @@ def measure_lengths(dataset: Dataset, model: Path) -> Lengths:
     unknown_id = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "")
     lengths, unknown, total = {}, 0, 0
     for split, some in texts.items():
-        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in some]
+        readable = [_readable(*pair) for pair in some]
         ids = [encoding.ids for encoding in tokenizer.encode_batch(readable)]
         lengths[split] = np.array([len(row) for row in ids], dtype=np.int64)
         unknown += sum(row.count(unknown_id) for row in ids) if unknown_id is not None else 0
@@ -117,6 +118,15 @@ def measure_lengths(dataset: Dataset, model: Path) -> Lengths:
     return Lengths(lengths, unknown / max(1, total))
 
 
-def _guess(texts: dict[str, list[str]]) -> Lengths:
-    counted = {split: [SPECIAL_TOKENS + WORD_TOKENS * len(text.split()) for text in some] for split, some in texts.items()}
+def _readable(text: str, second: str) -> str | tuple[str, str]:
+    """A text as the tokenizer takes it; a lone surrogate, which has no UTF-8, becomes a question mark."""
+    first, other = (part.encode("utf-8", "replace").decode("utf-8") for part in (text, second))
+    return (first, other) if other else first
+
+
+def _guess(texts: dict[str, list[tuple[str, str]]]) -> Lengths:
+    counted = {
+        split: [SPECIAL_TOKENS + WORD_TOKENS * len(f"{text} {second}".split()) for text, second in some]
+        for split, some in texts.items()
+    }
     return Lengths({split: np.ceil(values).astype(np.int64) for split, values in counted.items()}, counted=False)

@@ -8,9 +8,9 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from bakeoff.errors import CatalogError
+from bakeoff.errors import BakeoffError, CatalogError
 from bakeoff.preflight.checks import datasets, machines, models, studies, variables, vocabularies
-from bakeoff.preflight.findings import Check, Finding, Severity
+from bakeoff.preflight.findings import Check, Finding, Severity, error_finding
 from bakeoff.preflight.subject import Subject
 
 ENTRY_POINT_GROUP = "bakeoff.checks"
@@ -134,4 +134,9 @@ def _checked(check: Check, subject: Subject) -> Checked:
         return Checked(check, passed_over="the study has faults")
     if check.needs == "plan" and subject.plan is None:
         return Checked(check, passed_over="data, models or the study stand against a plan")
-    return Checked(check, list(check.look(subject)))
+    findings: list[Finding] = []
+    try:
+        findings.extend(check.look(subject))  # those before an error count as well
+    except BakeoffError as error:
+        findings.append(error_finding(error, check.what, "mend what it names"))
+    return Checked(check, findings)

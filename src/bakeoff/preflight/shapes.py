@@ -14,6 +14,8 @@ from bakeoff.hub.safetensors import Tensor, read_header
 
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 WIDTH = ("hidden_size", "d_model", "n_embd", "dim")
+SIZES = (*LAYERS, *WIDTH, "vocab_size", "max_position_embeddings", "n_positions")
+"""Keys of a configuration that are whole numbers wherever they stand."""
 EMBEDDINGS = ("word_embeddings.weight", "embed_tokens.weight", "wte.weight", "tok_embeddings.weight", "shared.weight")
 POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer")
 """Families whose first position is the padding id + 1: that many positions are never used."""
@@ -90,7 +92,7 @@ def read_shape(folder: Path) -> ModelShape:
 
 
 def _first(config: dict[str, Any], keys: tuple[str, ...]) -> int:
-    return next((config[key] for key in keys if isinstance(config.get(key), int)), 0)
+    return next((config[key] for key in keys if type(config.get(key)) is int), 0)
 
 
 def _embedded(tensors: dict[str, Tensor]) -> tuple[int, int] | None:

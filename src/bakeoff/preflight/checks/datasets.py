@@ -157,7 +157,8 @@ def look_at_leaks(subject: Subject) -> Iterator[Finding]:
 def _texts(dataset: Dataset, split: str) -> set[str]:
     if split not in dataset.splits:
         return set()
-    plain = (" ".join(unicodedata.normalize("NFC", text).casefold().split()) for text in dataset.texts(split))
+    pairs = zip(dataset.texts(split), dataset.seconds(split), strict=True)
+    plain = (" ".join(unicodedata.normalize("NFC", " / ".join(filter(None, pair))).casefold().split()) for pair in pairs)
     return {text for text in plain if len(text) >= SHORTEST_TEXT}
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bakeoff.errors import ModelError
+from bakeoff.hub.modelfiles import CONFIG
 from bakeoff.hub.models import LocatedModel
 from bakeoff.preflight.findings import Check, Finding, Severity, error_finding
-from bakeoff.preflight.shapes import ModelShape, read_shape
+from bakeoff.preflight.shapes import SIZES, ModelShape, read_shape
 from bakeoff.preflight.subject import Subject, whole_shapes
 from bakeoff.study.planning import FAMILIES_WITHOUT_FP16
 
@@ -73,6 +74,17 @@ def look_at_weights(subject: Subject) -> Iterator[Finding]:
         except ModelError as error:
             yield error_finding(error, "a configuration and weights that can be read", FETCH_AGAIN)
             continue
+        for key in SIZES:
+            value = shape.config.get(key)
+            if value is not None and type(value) is not int:
+                yield Finding(
+                    Severity.ERROR,
+                    f"the configuration of {request.key} has no whole number for {key}",
+                    repr(value)[:100],
+                    "a whole number",
+                    FETCH_AGAIN,
+                    str(found.folder / CONFIG),
+                )
         for what, weights, config in _differences(shape):
             yield Finding(
                 Severity.ERROR,
