@@ -85,6 +85,7 @@ def pack(home: Home, study: Study, path: Path, progress: Progress | None = None)
     Returns:
         What was packed, and, with a note, what was not: models that are the user's own folders.
     """
+    own = needed_files(study)
     items: list[Item] = []
     files: dict[str, Path] = {}
     rows = []
@@ -92,7 +93,8 @@ def pack(home: Home, study: Study, path: Path, progress: Progress | None = None)
         dataset = find_dataset(home, name)
         item, some = packed_dataset(dataset)
         items, files = [*items, item], files | some
-        rows.append(Provision("dataset", name, dataset.fingerprint, dataset.folder))
+        note = f"copy {own[name][0].name} yourself as well, to the same place beside the study" if name in own else ""
+        rows.append(Provision("dataset", name, dataset.fingerprint, dataset.folder, note))
     for request in needed_models(study):
         model = locate_model(home, request.name, request.revision)
         packed = packed_model(home, request.name, request.revision, model)
