@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -13,8 +14,9 @@ from bakeoff.analysis.analyse import analyse
 from bakeoff.analysis.load import read_analysis
 from bakeoff.analysis.verdict import exit_code
 from bakeoff.analysis.verdict_model import Conclusions
-from bakeoff.records.results import State
-from fabricate import Fabrication, fabricate
+from bakeoff.records.paths import RunFolder
+from bakeoff.records.results import Outputs, Result, State, file_entry
+from fabricate import Fabrication, fabricate, make_plan
 
 FIVE = (1, 2, 3, 4, 5)
 STRONG = {"bce": 1.2, "asl": 2.6, "tfidf": 0.4}
@@ -211,3 +213,30 @@ def test_a_sentence_of_an_older_run_that_cannot_be_read_is_undecided_and_noted(t
     assert "cannot be answered" in analysis.notes[0]
     assert analysis.conclusions is not None
     assert analysis.conclusions.claims[0].main
+
+
+def test_a_difference_that_hangs_on_one_rare_label_is_named(tmp_path: Path) -> None:
+    run = fabricate(
+        tmp_path, Fabrication(recipes={"bce": 2.0, "asl": 2.0}, seeds=FIVE, ends={}, claims=(), width=3, examples=60)
+    )
+    for spec in make_plan(Fabrication(recipes={"bce": 2.0, "asl": 2.0}, seeds=FIVE)).trials:
+        folder = next(path for path in run.root.glob(f"trials/goemotions-{spec.recipe.name}-s{spec.seed}-*"))
+        for split in ("validation", "test"):
+            path = folder / f"{split}.npz"
+            outputs = Outputs.read(path)
+            gold = np.zeros_like(outputs.gold)
+            gold[:30, 0], gold[30:, 1], gold[:5, 2] = 1, 1, 1
+            logits = np.where(gold, 4.0, -4.0).astype(np.float32)
+            if spec.recipe.name == "bce":
+                logits[:, 2] = -4.0 - 0.1 * gold[:, 2]
+            Outputs(outputs.ids, logits, gold).write(path)
+        result = RunFolder(run.root).trial(folder.name).result
+        stored = Result.read(result)
+        manifest = {path.name: file_entry(path) for path in (folder / "validation.npz", folder / "test.npz")}
+        stored.model_copy(update={"manifest": manifest}).write(result)
+    conclusions = analyse(run).conclusions
+    assert conclusions is not None
+    (task,) = conclusions.tasks
+    assert task.labels[0].label == "label 2"
+    (warning,) = [text for text in task.warnings if "not to be trusted" in text]
+    assert "100 % of the difference lies in label 2, which 5 test examples bear" in warning

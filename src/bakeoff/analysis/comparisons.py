@@ -26,6 +26,7 @@ from bakeoff.analysis.verdict_model import (
 from bakeoff.metrics.scores import SCORES
 from bakeoff.metrics.thresholds import tune_threshold
 from bakeoff.records.results import Outputs
+from bakeoff.stats.concentration import concentration
 from bakeoff.stats.corrections import bonferroni_level, holm
 from bakeoff.stats.effects import Effect, hedges_g, probability_of_improvement
 from bakeoff.stats.estimates import Estimate, Interval, ratio_interval
@@ -125,7 +126,7 @@ def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: 
         label_pair=label_pair,
         labels=labels,
         smallest=smallest(compared),
-        warnings=warnings(evidence, leader),
+        warnings=[*warnings(evidence, leader), *concentrated(evidence, pairs)],
     )
 
 
@@ -362,6 +363,34 @@ def warnings(evidence: Evidence, leader: str) -> list[str]:
     if failed:
         found.append(f"no mean, and no comparison: a trial of {', '.join(failed)} has no score")
     return [*found, *_tuning_warning(evidence, leader), *hardware_warnings(evidence)]
+
+
+def concentrated(evidence: Evidence, pairs: Sequence[Contrast]) -> list[str]:
+    """Differences in a macro average that hang on one label with few positives: their intervals are too narrow.
+
+    Args:
+        evidence: of the task.
+        pairs: the comparisons.
+
+    Returns:
+        A sentence a pair; none for metrics that are no mean over labels.
+    """
+    if not evidence.measure.metric.endswith("_macro"):
+        return []
+    labels = {recipe: evidence.label_replicates(recipe) for recipe in evidence.recipes}
+    found = []
+    for pair in pairs:
+        first, second = labels[pair.recipe], labels[pair.rival]
+        if first is None or second is None:
+            continue
+        part = concentration(first, second, evidence.gold.sum(axis=0))
+        if part.is_doubtful:
+            label = evidence.task.data.labels[part.label]
+            found.append(
+                f"{pair.recipe} − {pair.rival}: {100 * part.share:.0f} % of the difference lies in {label}, which "
+                f"{part.positives} test examples bear: its interval is not to be trusted"
+            )
+    return found
 
 
 def _tuning_warning(evidence: Evidence, leader: str) -> list[str]:
