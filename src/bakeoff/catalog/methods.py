@@ -32,9 +32,12 @@ class FullSettings(Settings):
 
     Attributes:
         frozen_layers: layers, counted from the embeddings, that stay as they are, the embeddings with them; 0 freezes nothing.
+        layer_decay: factor between the learning rates of a layer and of the one below it; the last layer has the recipe's rate
+            (discriminative fine-tuning; Howard and Ruder, 2018, section 3.2, with 1 / 2.6). 1 gives all layers one rate.
     """
 
     frozen_layers: int = Field(default=0, ge=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
 
 
 class LoraSettings(Settings):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from bakeoff.errors import ModelError
 from bakeoff.records.specs import Component
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.dropout import replace_dropout
+from bakeoff.training.layers import count_layers, layer_of
 from bakeoff.training.order import derive
 
 ADAPTER = "default"
@@ -33,7 +33,6 @@ TARGETS = {
     "gpt2": ("c_attn",),
 }
 """Which matrices `targets: auto` adapts: queries and values, as in Hu et al., LoRA, ICLR 2022, section 4.2."""
-LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block)\.(\d+)\.")
 
 
 def adapt(backbone: Backbone, method: Component, seed: int) -> None:
@@ -50,7 +49,9 @@ def adapt(backbone: Backbone, method: Component, seed: int) -> None:
     if method.name == "lora":
         _inject(backbone, LoraSettings.model_validate(method.settings), seed)
     elif method.name == "full":
-        _freeze(backbone, FullSettings.model_validate(method.settings).frozen_layers)
+        settings = FullSettings.model_validate(method.settings)
+        _freeze(backbone, settings.frozen_layers)
+        backbone.layer_decay = settings.layer_decay
 
 
 def _inject(backbone: Backbone, settings: LoraSettings, seed: int) -> None:
@@ -99,13 +100,12 @@ def _freeze(backbone: Backbone, layers: int) -> None:
     """Freeze the embeddings and the first layers; none for 0."""
     if not layers:
         return
-    found = {int(match.group(1)) for name, _ in backbone.model.named_parameters() if (match := LAYER.search(name))}
-    if layers > len(found):
-        raise ModelError(f"{layers} layers are to be frozen, and the model has {len(found)}", "method.frozen_layers", "fewer")
+    found = count_layers(name for name, _ in backbone.model.named_parameters())
+    if layers > found:
+        raise ModelError(f"{layers} layers are to be frozen, and the model has {found}", "method.frozen_layers", "fewer")
     for name, parameter in backbone.model.named_parameters():
-        match = LAYER.search(name)
-        below = "embed" in name or "wte" in name or "wpe" in name if match is None else int(match.group(1)) < layers
-        if below:
+        layer = layer_of(name)
+        if layer is not None and layer < layers:
             parameter.requires_grad_(False)
 
 

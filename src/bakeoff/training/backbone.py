@@ -15,9 +15,11 @@ from bakeoff.errors import ModelError
 from bakeoff.records.specs import Pooling
 from bakeoff.training import attention
 from bakeoff.training.batches import Batch
+from bakeoff.training.body import Body
 from bakeoff.training.dropout import checkpoint_contexts, replace_dropout
 from bakeoff.training.embedding import TokenTable
-from bakeoff.training.packing import pack
+from bakeoff.training.layers import count_layers, layer_of
+from bakeoff.training.packing import Packing, pack
 from bakeoff.training.pooling import pool_packed, pool_padded
 
 PACKED_FAMILIES = ("bert", "roberta", "xlm-roberta")
@@ -92,7 +94,7 @@ def load_pretrained(folder: Path, packed: bool, pooler: bool = False) -> Any:
     return model
 
 
-class Backbone(nn.Module):
+class Backbone(Body):
     """A pretrained model with pooling.
 
     Args:
@@ -106,12 +108,14 @@ class Backbone(nn.Module):
         family: its `model_type`.
         pooling: how token vectors become one.
         packed: whether it runs without padding.
+        layer_decay: factor between the rates of a layer and of the one below it.
     """
 
     def __init__(self, folder: Path, pooling: Pooling, packed: bool | None = None, dropout: float | None = None) -> None:
         super().__init__()
         self.family: str = load_config(folder).model_type
         self.pooling: Pooling = pooling
+        self.layer_decay = 1.0
         self.packed = self.family in PACKED_FAMILIES if packed is None else packed
         self.model = load_pretrained(folder, self.packed, pooling == "pooler")
         replace_dropout(self.model, dropout)
@@ -138,6 +142,11 @@ class Backbone(nn.Module):
         return int(self.model.config.pad_token_id) + 1 if self.family in POSITIONS_AFTER_PADDING else 0
 
     @property
+    def padding(self) -> int:
+        """Id of the token that fills batches; 0 where the model has none: nothing looks at it."""
+        return int(self.model.config.pad_token_id or 0)
+
+    @property
     def dropout(self) -> float:
         """Dropout probability that its family uses before a classification head."""
         config = self.model.config
@@ -159,6 +168,21 @@ class Backbone(nn.Module):
         table = self.model.get_input_embeddings()
         assert isinstance(table, TokenTable)
         return table
+
+    def rate_factor(self, name: str) -> float:
+        """By what the rate is multiplied for a parameter: 1 in the last layer, each below has `layer_decay` of it.
+
+        Args:
+            name: the parameter's name within the backbone.
+
+        Returns:
+            The factor; 1 for what belongs to no layer.
+        """
+        layer = layer_of(name)
+        if layer is None or self.layer_decay == 1.0:
+            return 1.0
+        last = count_layers(known for known, _ in self.model.named_parameters()) - 1
+        return float(self.layer_decay ** (last - layer))
 
     def set_packed(self, packed: bool) -> None:
         """Switch between packed and padded batches; the weights stay.
@@ -184,22 +208,46 @@ class Backbone(nn.Module):
         Returns:
             One vector a row, in the batch's order, [B, D].
         """
-        device = self.model.device
         if not self.packed:
-            pad = self.model.config.pad_token_id
-            ids, mask = batch.padded(0 if pad is None else pad)
-            ids, mask = ids.to(device), mask.to(device)
-            hidden = self.model(input_ids=ids, attention_mask=mask, **self._segments(batch.padded_segments())).last_hidden_state
+            hidden, mask = self._run_padded(batch)
             return self._through_pooler(pool_padded(hidden, mask, self.pooling))
+        hidden, packing = self._run_packed(batch)
+        return self._through_pooler(pool_packed(hidden, packing.starts, packing.lengths, packing.rows, self.pooling))
+
+    def tokens(self, batch: Batch) -> Tensor:
+        """Run the model without pooling.
+
+        Args:
+            batch: rows in ascending order of length.
+
+        Returns:
+            One vector a token, row after row, [T, D].
+        """
+        if not self.packed:
+            hidden, mask = self._run_padded(batch)
+            return hidden[mask.bool()]
+        hidden, packing = self._run_packed(batch)
+        return hidden[: len(packing.rows) - packing.filling]
+
+    def _run_padded(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Vectors [B, longest, D] and the mask of real tokens."""
+        device = self.model.device
+        ids, mask = batch.padded(self.padding)
+        ids, mask = ids.to(device), mask.to(device)
+        hidden = self.model(input_ids=ids, attention_mask=mask, **self._segments(batch.padded_segments())).last_hidden_state
+        return hidden, mask
+
+    def _run_packed(self, batch: Batch) -> tuple[Tensor, Packing]:
+        """Vectors [T + filling, D] and where the rows are."""
+        device = self.model.device
         packing = pack(batch.lengths, device)
         positions = packing.positions + self._first_position
         # filling tokens are padding tokens: no gradient reaches their row of the token table
-        ids = nn.functional.pad(batch.tokens, (0, packing.filling), value=self.model.config.pad_token_id or 0).to(device)[None]
+        ids = nn.functional.pad(batch.tokens, (0, packing.filling), value=self.padding).to(device)[None]
         segments = batch.segments
         packed = None if segments is None else nn.functional.pad(segments, (0, packing.filling))[None]
         words = {"input_ids": ids, "position_ids": positions[None], **self._segments(packed)}
-        hidden = self.model(**words, packing=packing).last_hidden_state[0]
-        return self._through_pooler(pool_packed(hidden, packing.starts, packing.lengths, packing.rows, self.pooling))
+        return self.model(**words, packing=packing).last_hidden_state[0], packing
 
     def _segments(self, segments: Tensor | None) -> dict[str, Tensor]:
         """The argument that tells segments apart, for models that know more than one kind."""

@@ -25,12 +25,14 @@ class Batch:
         tokens: tokens of all rows, one after another, [T] int64.
         lengths: tokens a row, ascending, [B].
         seconds: first token of each row's second segment, 0 for a row without one, [B]; None where no row has one.
+        split: the split of the rows.
     """
 
     rows: NDArray[np.int64]
     tokens: Tensor
     lengths: NDArray[np.int64]
     seconds: NDArray[np.int32] | None = None
+    split: str = ""
 
     @property
     def segments(self) -> Tensor | None:
@@ -86,7 +88,7 @@ def make_batch(store: TokenStore, split: str, rows: NDArray[np.int64]) -> Batch:
     order = np.argsort(lengths, kind="stable")
     rows = rows[order]
     seconds = store.second_segments(split, rows)
-    return Batch(rows, torch.from_numpy(store.gather(split, rows)), lengths[order], seconds if seconds.any() else None)
+    return Batch(rows, torch.from_numpy(store.gather(split, rows)), lengths[order], seconds if seconds.any() else None, split)
 
 
 def micro_batches(store: TokenStore, split: str, rows: NDArray[np.int64], size: int) -> Iterator[Batch]:

@@ -1,12 +1,12 @@
-"""A backbone with a new head."""
+"""A body with a new head."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import Batch
+from bakeoff.training.body import Body
 from bakeoff.training.dropout import Dropout
 from bakeoff.training.order import derive
 
@@ -17,13 +17,13 @@ class Classifier(nn.Module):
     """Dropout and one linear layer on the pooled vector.
 
     Args:
-        backbone: the pretrained model.
+        backbone: the pretrained model, or what stands for it.
         outputs: logits a row, L.
         seed: the trial's seed; it governs the head's start.
         dropout: probability before the head; None takes the model's own.
     """
 
-    def __init__(self, backbone: Backbone, outputs: int, seed: int, dropout: float | None = None) -> None:
+    def __init__(self, backbone: Body, outputs: int, seed: int, dropout: float | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.dropout = Dropout(backbone.dropout if dropout is None else dropout)
@@ -32,6 +32,17 @@ class Classifier(nn.Module):
         with torch.no_grad():
             self.head.weight.normal_(0.0, HEAD_SD, generator=generator)
             self.head.bias.zero_()
+
+    def shape(self, longest: int) -> tuple[int, ...]:  # noqa: ARG002  (heads on tokens need it)
+        """Shape of a row's logits.
+
+        Args:
+            longest: tokens of the longest row.
+
+        Returns:
+            One dimension: the labels.
+        """
+        return (self.head.out_features,)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits of a batch.

@@ -38,12 +38,12 @@ class TrainingData:
     Attributes:
         store: the token store.
         rows: row numbers in the train split, [N].
-        targets: of those rows, [N, L] float32.
+        targets: of those rows: [N, L] float32, or the places of an answer's tokens, [N, 2] int64.
     """
 
     store: TokenStore
     rows: NDArray[np.int64]
-    targets: NDArray[np.float32]
+    targets: NDArray[Any]
 
 
 class Trainer:
@@ -89,7 +89,8 @@ class Trainer:
         self.optimizer = Optimizer(model, loss, spec, self.total_steps, scaled=spec.precision == "fp16")
         self._stops = self.evaluation_steps()
         self.health = Health(spec.max_skipped)
-        self.updates = UpdateRatio({"head": model.head.weight, "body": model.backbone.last_matrix})
+        body = model.backbone.last_matrix
+        self.updates = UpdateRatio({"head": model.head.weight, **({} if body is None else {"body": body})})
         self.probe: Probe | None = None
         self.examples = self.tokens = self.done = 0
         self.owed: list[Owed] = []
@@ -109,8 +110,7 @@ class Trainer:
             ranks: the processes.
         """
         self.ranks = ranks
-        padding = self.model.backbone.model.config.pad_token_id or 0
-        self._gradients = GradientSum(ranks, self.optimizer.parameters, self.optimizer.table, padding)
+        self._gradients = GradientSum(ranks, self.optimizer.parameters, self.optimizer.table, self.model.backbone.padding)
 
     def _forward_backward(self, batch: Batch, whole: int, done: float) -> Tensor:
         """One micro-batch; its loss is a share of the mean over the whole step's examples and labels."""

@@ -21,7 +21,7 @@ SCALE_GROWTH_STEPS = 2000
 
 
 def parameter_groups(model: Classifier, loss: nn.Module, spec: TrainingSpec) -> list[dict[str, Any]]:
-    """Body and head, with and without weight decay.
+    """Body and head, with and without weight decay, and the layers of the body where their rates differ.
 
     Args:
         model: the classifier.
@@ -32,18 +32,20 @@ def parameter_groups(model: Classifier, loss: nn.Module, spec: TrainingSpec) -> 
         Groups for AdamW with their `peak` rate; norms and biases (anything of one dimension) are not decayed.
     """
     head = {id(parameter) for part in (model.head, loss) for parameter in part.parameters()}
-    groups: dict[tuple[bool, bool], list[Any]] = {}
+    body = {id(parameter): model.backbone.rate_factor(name) for name, parameter in model.backbone.named_parameters()}
+    groups: dict[tuple[bool, bool, float], list[Any]] = {}
     for parameter in (*model.parameters(), *loss.parameters()):
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in head, parameter.ndim > 1), []).append(parameter)
+            kind = id(parameter) in head, parameter.ndim > 1, body.get(id(parameter), 1.0)
+            groups.setdefault(kind, []).append(parameter)
     return [
         {
             "params": parameters,
-            "lr": spec.head_learning_rate if is_head else spec.learning_rate,
-            "peak": spec.head_learning_rate if is_head else spec.learning_rate,
+            "lr": spec.head_learning_rate if is_head else spec.learning_rate * factor,
+            "peak": spec.head_learning_rate if is_head else spec.learning_rate * factor,
             "weight_decay": spec.weight_decay if is_matrix else 0.0,
         }
-        for (is_head, is_matrix), parameters in groups.items()
+        for (is_head, is_matrix, factor), parameters in groups.items()
     ]
 
 
@@ -65,7 +67,7 @@ class Optimizer:
         self.spec = spec
         self.total_steps = total_steps
         self.scaled = scaled
-        self.table: TokenTable = model.backbone.token_table
+        self.table: TokenTable | None = model.backbone.token_table
         self.adamw = torch.optim.AdamW(parameter_groups(model, loss, spec), fused=True)
         self.parameters = [p for group in self.adamw.param_groups for p in group["params"]]
         parts = (("model", model), ("loss", loss))
@@ -77,10 +79,14 @@ class Optimizer:
 
     def clear(self) -> None:
         """Forget all gradients; the token table's stays allocated and is zeroed where it was touched."""
-        self.table.clear()
+        if self.table is not None:
+            self.table.clear()
         for parameter in self.parameters:
-            if parameter is not self.table.weight:
+            if not self._is_table(parameter):
                 parameter.grad = None
+
+    def _is_table(self, parameter: nn.Parameter) -> bool:
+        return self.table is not None and parameter is self.table.weight
 
     def gradient_norm(self) -> Tensor:
         """Norm of the whole gradient, without the loss scale.
@@ -88,8 +94,8 @@ class Optimizer:
         Returns:
             [] float32; not finite if any element is not.
         """
-        gradients = [p.grad for p in self.parameters if p is not self.table.weight and p.grad is not None]
-        if self.table.weight.grad is not None and self.table.touched:
+        gradients = [p.grad for p in self.parameters if not self._is_table(p) and p.grad is not None]
+        if self.table is not None and self.table.weight.grad is not None and self.table.touched:
             dense = self.table.weight.grad
             # finding the rows would make the host wait for a GPU, which sums the whole table in no time
             gradients.append(dense if dense.is_cuda else dense.index_select(0, self.table.rows()))

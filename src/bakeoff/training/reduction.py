@@ -21,14 +21,15 @@ class GradientSum:
     Args:
         ranks: the processes.
         parameters: all that are trained, in the same order in every process.
-        table: the token table; its weight may be one of them.
+        table: the token table; its weight may be one of them. None where no tokens are read.
         padding: the id that fills batches; its row is summed as well.
     """
 
-    def __init__(self, ranks: Ranks, parameters: list[nn.Parameter], table: TokenTable, padding: int) -> None:
-        self._ranks, self._table, self._padding = ranks, table, padding
-        self._parameters = [parameter for parameter in parameters if parameter is not table.weight]
-        self._has_table = any(parameter is table.weight for parameter in parameters)
+    def __init__(self, ranks: Ranks, parameters: list[nn.Parameter], table: TokenTable | None, padding: int) -> None:
+        self._ranks, self._padding = ranks, padding
+        weight = None if table is None else table.weight
+        self._parameters = [parameter for parameter in parameters if parameter is not weight]
+        self._table = table if len(self._parameters) < len(parameters) else None
         self._used: list[bool] = []
 
     def reduce(self, value: Tensor, tokens: list[Tensor]) -> Tensor:
@@ -45,7 +46,7 @@ class GradientSum:
             return value
         loss = value.reshape(1).to(torch.float32)
         gradients = self._gradients()
-        if not self._has_table:
+        if self._table is None:
             self._ranks.sum_([loss, *gradients])
             return loss[0]
         weight = self._table.weight
