@@ -65,8 +65,14 @@ def test_work_is_what_a_trial_does(setup: Setup) -> None:
     assert forecast.trials[2].work.steps == 0
     assert forecast.token_bytes > 4 * rows["test"]
     weights = 4 * read_shape(setup.model).parameters
-    assert bce.disk_bytes == weights + sum(rows.values()) * 8 * len(dataset.labels)
-    assert forecast.disk_bytes == sum(trial.disk_bytes for trial in forecast.trials) + 7 * weights
+    outputs = sum(rows.values()) * 8 * len(dataset.labels)
+    assert bce.disk_bytes == outputs
+    # 15 trials; the model of the best trial of two recipes stays, and one trial at a time has its checkpoints
+    assert forecast.disk_bytes == 15 * outputs + 2 * weights + 7 * weights
+    setup.change("limits:", "keep: all\nlimits:")
+    assert foretold(setup).disk_bytes == 15 * outputs + 10 * weights + 7 * weights
+    setup.change("keep: all", "keep: none")
+    assert foretold(setup).disk_bytes == 15 * outputs + 7 * weights
 
 
 def test_lengths_are_those_of_the_tokenizer(setup: Setup) -> None:

@@ -103,7 +103,7 @@ class TrialForecast:
         work: how much there is to compute.
         seconds: time.
         peak_bytes: largest memory of its process.
-        disk_bytes: what it leaves.
+        disk_bytes: what it leaves for good; its model only where the study keeps all.
         passing_bytes: what it needs on the disk while it runs, beyond that.
         known: what the forecast is made of, in words.
         measured: whether trials or steps of the very same cost were measured here.
@@ -127,10 +127,12 @@ class Forecast:
     Attributes:
         trials: a forecast each, in the plan's order.
         token_bytes: token stores that are still to be made.
+        kept_bytes: models that stay in the end, where the study keeps some but not all.
     """
 
     trials: list[TrialForecast] = field(default_factory=list)
     token_bytes: int = 0
+    kept_bytes: int = 0
 
     @property
     def seconds(self) -> Range:
@@ -147,8 +149,12 @@ class Forecast:
 
     @property
     def disk_bytes(self) -> int:
-        """What is written in the run folder at most at one time: what all trials leave, and the largest one's checkpoints."""
-        return sum(trial.disk_bytes for trial in self.trials) + max((trial.passing_bytes for trial in self.trials), default=0)
+        """Most that stands in the run folder at a time: what trials leave, models kept, and the largest one's checkpoints."""
+        return (
+            self.kept_bytes
+            + sum(trial.disk_bytes for trial in self.trials)
+            + max((trial.passing_bytes for trial in self.trials), default=0)
+        )
 
     @property
     def of(self) -> dict[str, TrialForecast]:
@@ -189,7 +195,17 @@ def forecast(trials: Sequence[TrialSpec], keep: str, sources: Sources) -> Foreca
     shapes = {key: read_shape(folder) for key, folder in sources.models.items()}
     found = [forecast_trial(trial, shapes, keep, sources) for trial in trials]
     stores = {(t.task.fingerprint, t.recipe.model.fingerprint, t.task.max_length) for t in trials if t.recipe.model}
-    return Forecast(found, sum(_store_bytes(sources, *store) for store in stores))
+    return Forecast(found, sum(_store_bytes(sources, *store) for store in stores), _kept_bytes(trials, shapes, keep))
+
+
+def _kept_bytes(trials: Sequence[TrialSpec], shapes: Mapping[str, ModelShape], keep: str) -> int:
+    """Models of the best trial of each recipe on each task, or of the winner on each task."""
+    weights: dict[tuple[str, str], int] = {}
+    for trial in trials:
+        if trial.recipe.model is not None and keep in ("best", "winner"):
+            group = (trial.task.name, trial.recipe.name if keep == "best" else "")
+            weights[group] = max(weights.get(group, 0), 4 * shapes[trial.recipe.model.fingerprint].parameters)
+    return sum(weights.values())
 
 
 def forecast_trial(trial: TrialSpec, shapes: Mapping[str, ModelShape], keep: str, sources: Sources) -> TrialForecast:
@@ -219,7 +235,7 @@ def forecast_trial(trial: TrialSpec, shapes: Mapping[str, ModelShape], keep: str
         work=work,
         seconds=seconds,
         peak_bytes=_memory(work, key, shape, measured, near),
-        disk_bytes=outputs + (weights if keep != "none" else 0),
+        disk_bytes=outputs + (weights if keep == "all" else 0),
         # a checkpoint, the next one beside it (weights and both moments each), and the best weights so far
         passing_bytes=7 * weights,
         known=known,
