@@ -164,6 +164,13 @@ CASES = {
         "no recipe",
     ),
     "verdict key": (TASKS + "recipes: {a: {}}\nverdict: {gren: x}\n", "verdict.gren", "unknown key"),
+    "claim": (TASKS + "recipes: {a: {}, b: {}}\nclaims: [a beets b]\n", "claims[0]", "at `beets` (character 3)"),
+    "claim about a recipe": (TASKS + "recipes: {a: {}, b: {}}\nclaims: [a beats c]\n", "claims[0]", "no recipe has this name"),
+    "rule of the verdict": (
+        TASKS + "recipes: {a: {}}\nverdict: {green: all trials complet}\n",
+        "verdict.green",
+        "at `complet` (character 12)",
+    ),
     "claim type": (TASKS + "recipes: {a: {}}\nclaims: [{a: b}]\n", "claims[0]", "wrong type"),
     "profile of a profile": (
         TASKS + "recipes: {a: {}}\nprofiles: {p: {profiles: {}}}\n",

@@ -60,7 +60,10 @@ def _print(found: Comparison) -> None:
     from bakeoff.report.comparison_view import pair_row
 
     out = console()
-    scores = ", ".join(f"{side.name} {score(side.mean)} ({len(side.seeds)} seeds)" for side in found.sides)
+    scores = ", ".join(
+        f"{side.name} {score(side.mean)} ({len(side.seeds)} {'seed' if len(side.seeds) == 1 else 'seeds'})"
+        for side in found.sides
+    )
     place = f"{found.task}, {found.metric}" if found.task else found.metric
     out.print(safe(f"{place} on {found.examples:,} examples: {scores}"), soft_wrap=True)
     rows = []
