@@ -72,6 +72,8 @@ def test_what_does_not_fit_at_all_is_oom(make_order: MakeOrder) -> None:
     assert smaller(trial, Settings(evaluation_tokens=16), evaluation) is None
     simple = trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"training": None})})
     assert smaller(simple, Settings(), Outcome(state=State.OOM)) is None
+    # no pass is too large where the model alone is
+    assert smaller(trial, Settings(), Outcome(state=State.OOM, facts={"phase": "loading"})) is None
 
 
 @pytest.mark.parametrize("short", [True, False])

@@ -93,9 +93,9 @@ def smaller(trial: TrialSpec, settings: Settings, outcome: Outcome) -> Settings 
         outcome: how it ended; its facts' `phase` says whether it was an evaluation.
 
     Returns:
-        Half the pass that did not fit; None if a pass of one example did not.
+        Half the pass that did not fit; None if a pass of one example did not, or the model alone.
     """
-    if trial.recipe.training is None:
+    if trial.recipe.training is None or outcome.facts.get("phase") == "loading":
         return None
     if outcome.facts.get("phase") == "evaluation":
         tokens = settings.evaluation_tokens or EVALUATION_TOKENS
