@@ -45,14 +45,15 @@ def read_arguments(words: list[str]) -> Asked:
         What is asked for.
     """
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
-    parser.add_argument("--rows", default="", help="numbers, joined by commas; all without it")
+    parser.add_argument("--rows", default="", help="numbers, joined by commas, or none; all without it")
     parser.add_argument("--size", choices=("small", "full"), default="small")
     parser.add_argument("--keep", action="store_true", help="keep the folders of rows that held too")
     parser.add_argument("--peers", action="store_true", help="also what other tools do on rows 4, 5 and 16")
     parser.add_argument("--seed", type=int, default=0, help="governs every draw")
     given = parser.parse_args(words)
     known = {row.number: row for row in ROWS}
-    numbers = [int(word) for word in given.rows.split(",") if word] or list(known)
+    numbers = [int(word) for word in given.rows.split(",") if word not in {"", "none"}]
+    numbers = numbers or ([] if given.rows == "none" else list(known))
     if unknown := [number for number in numbers if number not in known]:
         parser.error(f"no such rows: {unknown}; known: {', '.join(map(str, known))}")
     return Asked(tuple(known[number] for number in numbers), given.size, given.keep, given.peers, given.seed)
@@ -99,6 +100,7 @@ def main(words: list[str]) -> int:
         print(line(tried[-1]), flush=True)
         for fault in tried[-1].result.faults[:SHOWN_FAULTS]:
             print(f"      {fault}", flush=True)
+        keep(tried[-1:], [], asked.size, asked.seed)
     peers = []
     if asked.peers:
         from soak.peers import measure_peers
@@ -106,7 +108,7 @@ def main(words: list[str]) -> int:
         peers = measure_peers(root / "peers", asked.size)
         for peer in peers:
             print(f"{peer.name:>22}  row {peer.row}: {peer.found}", flush=True)
-    print(f"kept: {keep(tried, peers, asked.size, words)}")
+    print(f"kept: {keep([], peers, asked.size, asked.seed)}")
     held = all(one.result.held for one in tried)
     print("all hold" if held else f"not all hold; look into {root}")
     if held and not asked.keep:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Sequence
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,33 +68,65 @@ def line(tried: Tried) -> str:
     return f"{tried.row.number:>3}  {held:<14} {tried.result.tried:>6} tried  {tried.seconds:>7.1f} s  {tried.row.fault}"
 
 
-def keep(tried: Sequence[Tried], peers: Sequence[PeerFound], size: str, words: Sequence[str]) -> Path:
-    """Write the table.
+def keep(tried: Sequence[Tried], peers: Sequence[PeerFound], size: str, seed: int) -> Path:
+    """Lay what was tried into the kept table: a row takes the place of the same row of an earlier run, all others stay.
 
     Args:
         tried: the rows.
         peers: other tools.
-        size: small or full.
-        words: of the command line.
+        size: small or full; each has a table of its own.
+        seed: governed the draws.
 
     Returns:
-        The Markdown file; a JSON file of the same name stands beside it. A part of the rows has a file of its own.
+        The Markdown file; a JSON file of the same name stands beside it. Each row says of which commit, when and how long.
     """
-    whole = "--rows" not in words
-    name = f"soak-{size}" if whole else f"soak-{size}-part"
     RESULTS.mkdir(exist_ok=True)
-    body = {
-        "command": " ".join(["python -m soak", *words]),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment(),
-        "seconds": round(sum(one.seconds for one in tried), 1),
-        "rows": [_row(one) for one in tried],
-        "peers": [asdict(peer) for peer in peers],
-    }
-    (RESULTS / f"{name}.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    path = RESULTS / f"{name}.md"
-    path.write_text(_markdown(body), encoding="utf-8")
-    return path
+    path = RESULTS / f"soak-{size}.json"
+    stamp = {"commit": commit(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    found = environment()
+    with _only_writer():
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        same_machine = before.get("environment") == found
+        rows = {row["row"]: row for row in before.get("rows", ())} if same_machine else {}
+        rows |= {one.row.number: {**_row(one), "seed": seed, **stamp} for one in tried}
+        others = {(peer["row"], peer["name"]): peer for peer in before.get("peers", ())} if same_machine else {}
+        others |= {(peer.row, peer.name): {**asdict(peer), **stamp} for peer in peers}
+        body = {
+            "size": size,
+            "seconds": round(sum(row["seconds"] for row in rows.values()), 1),
+            "environment": found,
+            "rows": [rows[number] for number in sorted(rows)],
+            "peers": [others[key] for key in sorted(others)],
+        }
+        path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.with_suffix(".md").write_text(_markdown(body), encoding="utf-8")
+    return path.with_suffix(".md")
+
+
+@contextmanager
+def _only_writer() -> Iterator[None]:
+    """Two parts may end at the same time."""
+    folder = os.open(RESULTS, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def commit() -> str:
+    """Which state of the code was tried.
+
+    Returns:
+        The short hash of the commit, and whether files differ from it; empty outside a repository.
+    """
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=RESULTS.parent.parent, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ":/", ":!/soak/results")
+    return git("rev-parse", "--short", "HEAD") + (" and uncommitted changes" if changed else "")
 
 
 def _row(one: Tried) -> dict[str, Any]:
@@ -107,18 +143,20 @@ def _row(one: Tried) -> dict[str, Any]:
 
 
 def _markdown(body: dict[str, Any]) -> str:
-    found = body["environment"]
+    found, rows = body["environment"], body["rows"]
     versions = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
+    held = sum(row["held"] for row in rows)
     lines = [
         "# The fault table, tried",
         "",
-        f"`{body['command']}`, {body['date']}, {body['seconds']:.0f} s, on {found['cpu']['name']} ({found['cores']} cores),"
-        f" {found['platform']}, Python {found['python']}; {versions}.",
+        f"`python -m soak --size {body['size']}`: {held} of {len(rows)} rows hold; the seconds of all rows together are"
+        f" {body['seconds']:.0f}. On {found['cpu']['name']} ({found['cores']} cores), {found['platform']},"
+        f" Python {found['python']}; {versions}.",
         "",
-        "| # | fault | must hold | tried | held | seconds | notes |",
-        "|---|---|---|---|---|---|---|",
+        "| # | fault | must hold | tried | held | seconds | date | commit | notes |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in body["rows"]:
+    for row in rows:
         held = "yes" if row["held"] else "**no**: " + _cell("; ".join(row["faults"][:3]))
         cells = (
             row["row"],
@@ -127,19 +165,30 @@ def _markdown(body: dict[str, Any]) -> str:
             row["tried"],
             held,
             row["seconds"],
+            row["date"][:16].replace("T", " "),
+            row["commit"],
             _cell("; ".join(row["notes"])),
         )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     if body["peers"]:
         lines += [
             "",
-            "Other tools in the same harness:",
+            "Other tools in the same harness (`python -m soak --peers`):",
             "",
-            "| row | tool | tried | as the row asks | what it does | Bakeoff |",
-            "|---|---|---|---|---|---|",
+            "| row | tool | tried | as the row asks | what it does | Bakeoff | date | commit |",
+            "|---|---|---|---|---|---|---|---|",
         ]
     for peer in body["peers"]:
-        cells = (peer["row"], peer["name"], peer["tried"], peer["held"], _cell(peer["found"]), _cell(peer["ours"]))
+        cells = (
+            peer["row"],
+            peer["name"],
+            peer["tried"],
+            peer["held"],
+            _cell(peer["found"]),
+            _cell(peer["ours"]),
+            peer["date"][:16].replace("T", " "),
+            peer["commit"],
+        )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
 
