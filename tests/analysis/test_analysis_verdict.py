@@ -240,3 +240,18 @@ def test_a_difference_that_hangs_on_one_rare_label_is_named(tmp_path: Path) -> N
     assert task.labels[0].label == "label 2"
     (warning,) = [text for text in task.warnings if "not to be trusted" in text]
     assert "100 % of the difference lies in label 2, which 5 test examples bear" in warning
+
+
+def test_a_claim_that_holds_alone_is_undecided_beside_many(tmp_path: Path) -> None:
+    texts = [f"asl reaches {0.50 + 0.01 * step:.2f}" for step in range(45)]
+    found = concluded(tmp_path, {"claims": texts})
+    between = [claim for claim in found.claims if claim.p is not None and claim.corrected is not None]
+    between = [claim for claim in between if (claim.p or 0) <= found.alpha < (claim.corrected or 0)]
+    assert between
+    assert {claim.answer for claim in between} == {"undecided"}
+    assert all("alone it would be decided" in claim.reason for claim in between)
+
+
+def test_any_of_needs_one_and_all_of_needs_each(tmp_path: Path) -> None:
+    found = concluded(tmp_path, {"claims": ["any of [asl, tfidf] beats bce", "all of [asl, tfidf] beat bce"]})
+    assert [claim.answer for claim in found.claims] == ["supported", "refuted"]
