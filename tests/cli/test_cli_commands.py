@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bakeoff import api
+from bakeoff.catalog import registry
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.specs import Plan
 from bakeoff.running.events import TrialBegan
@@ -155,7 +156,7 @@ def test_logs_find_a_trial_by_a_part_of_its_id(call: Call, study: str) -> None:
 
 def test_data_commands(call: Call, study: str, tmp_path: Path) -> None:
     listed = json.loads(call("data", "list", "--json").out)
-    assert [entry["name"] for entry in listed] == ["goemotions", "demo"]
+    assert [entry["name"] for entry in listed] == list(registry.cards("dataset"))
     assert "demo" in call("data", "list").out
     shown = json.loads(call("data", "show", "demo", "--json").out)
     table = call("data", "show", "demo").out
@@ -164,6 +165,19 @@ def test_data_commands(call: Call, study: str, tmp_path: Path) -> None:
     said = call("data", "import", "goemotions", str(tmp_path))
     assert said.code == 2
     assert "Traceback" not in said.err
+
+
+def test_your_own_data_by_name(call: Call, tmp_path: Path) -> None:
+    lines = ["text;mood", *(f"row {number};{('good', 'bad')[number % 2]}" for number in range(40))]
+    (tmp_path / "my file.csv").write_text("\n".join(lines))
+    said = call("data", "import", "moods", str(tmp_path / "my file.csv"))
+    assert said.code == 0
+    for part in ("separated by semicolons", "'mood', one name a row", "kind: single-label", "train 32"):
+        assert part in said.out
+    assert "moods" in call("data", "list").out
+    assert json.loads(call("data", "show", "moods", "--json").out)["labels"] == ["bad", "good"]
+    refused = call("data", "import", "moods", str(tmp_path / "my file.csv"), "--text", "words")
+    assert (refused.code, "no column 'words'" in refused.err, "text, mood" in refused.err) == (2, True, True)
 
 
 def test_importing_tells_what_was_stored(call: Call) -> None:
