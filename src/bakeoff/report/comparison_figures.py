@@ -71,10 +71,11 @@ def forest(task: TaskAnalysis, rows: list[Contrast], negligible: float, name: st
             dots = [POINTS * value for value in pair.each if math.isfinite(value)]
             axes.plot(dots, [height - 0.25] * len(dots), "o", color=colour, markersize=3.2, alpha=0.6)
             axes.plot([POINTS * pair.value], [height], "D", color=colour, markersize=5.5)
-        axes.set_yticks(range(len(rows)), [shown(pair.recipe) for pair in reversed(rows)])
+        axes.set_yticks(range(len(rows)), [shown(pair.recipe, 24) for pair in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel(shown(f"points better than {task.reference}"))
 
+    band = f"±{POINTS * negligible:g} points"
     spoken = "; ".join(
         f"{pair.recipe} {words.points(pair.value)} ({span(pair.low, pair.high)}), {pair.direction}" for pair in rows
     )
@@ -83,8 +84,8 @@ def forest(task: TaskAnalysis, rows: list[Contrast], negligible: float, name: st
     return Sketch(
         name=name,
         title=f"Differences to {task.reference} in {task.metric} on {task.split}, in points",
-        description=f"A diamond is the mean, its line the 95 % interval, a dot a seed; the band is ±half a point. {spoken}.",
-        size=(6.2, 0.9 + 0.42 * len(rows)),
+        description=f"A diamond is the mean, its line the 95 % interval, a dot a seed; the band is {band}. {spoken}.",
+        size=(4.6, 0.9 + 0.42 * len(rows)),
         draw=paint,
         table=table,
     )

@@ -271,7 +271,8 @@ def _curves(
             )
         axes.set_xlabel("optimizer step")
         axes.set_title(shown(what), loc="left", fontsize=10, color=palette.INK)
-        axes.margins(x=0.02)
+        # from the first step on: of a single evaluation, the place in training shows too
+        axes.set_xlim(0, 1.02 * max((step for _, curve in drawn for step, _ in curve), default=1))
         legend(axes, list(dict.fromkeys(trial.recipe for trial, _ in drawn)), places)
 
     ends = "; ".join(f"{trial.recipe} seed {trial.seed} ends at {curve[-1][1]:.4g}" for trial, curve in drawn)
