@@ -115,7 +115,6 @@ def _in_real_files(context: Context, result: RowResult) -> None:
         context.place("real"), True, {"keep": "all", "limits": {"disk_reserve": "1MB", "checkpoint_steps": 2}}
     )
     whole = replace(whole, home=context.folder / "real" / "home")
-    shutil.copytree(materials().home, whole.home, dirs_exist_ok=True)
     whole.go()
     expected, draws = whole.hash, context.draws("real")
     for kind, pattern in (("token store", "tokens/*/*"), ("dataset", "datasets/demo/*/*")):
