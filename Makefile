@@ -3,7 +3,7 @@ VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 CODE := src tests benchmarks calibration soak
 
-.PHONY: setup check format test test-lowest bench calibration soak
+.PHONY: setup check format test test-lowest report-check bench calibration soak
 
 setup:
 	python3 -m venv .venv
@@ -31,6 +31,11 @@ test-lowest:
 	[ -x .venv-lowest/bin/python ] || python3 -m venv .venv-lowest
 	.venv-lowest/bin/pip install -e '.[test,demo]' -c constraints-lowest.txt
 	.venv-lowest/bin/pytest -n 2
+
+# axe-core over a whole report in chromium, light and dark, at 1280, 800 and 400 pixels; ARGS="REPORT --pictures FOLDER" takes another
+# report than a fabricated one, and pictures of it. Needs chromium and the npm registry.
+report-check:
+	"$(BIN)/python" tests/check_report.py $(ARGS)
 
 # Paired with transformers' Trainer; about ten minutes on an otherwise idle machine. The last result stands in benchmarks/results.
 bench:
