@@ -42,6 +42,8 @@ def faults_of(run: RunFolder, trials: int | None = None, once: bool = True) -> l
     Returns:
         A line a fault.
     """
+    if not run.plan("final").exists():
+        return [f"there is no plan ({run.root})"]
     plan = Plan.read(run.plan("final"))
     faults = []
     if trials is not None and len(plan.trials) != trials:

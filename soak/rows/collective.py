@@ -64,7 +64,7 @@ def stuck_collective(context: Context, result: RowResult) -> None:
 def _study(context: Context, name: str, devices: int) -> Study:
     model = materials().make_model("model-without-dropout", 0.0)
     training = {
-        "epochs": 6,
+        "epochs": 3,
         "batch_size": 16,
         "learning_rate": 1e-3,
         "head_learning_rate": 1e-2,
