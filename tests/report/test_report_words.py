@@ -43,7 +43,7 @@ def test_the_leader_is_named_with_its_distance_from_the_baseline(tmp_path: Path)
 
 def test_an_undeclared_baseline_is_not_called_declared(tmp_path: Path) -> None:
     _, task = analysed(tmp_path, baseline="")
-    assert words.headline(task).endswith("points above the best recipe without a pretrained model, tfidf.")
+    assert words.headline(task).endswith("points above the best recipe that fine-tunes no model, tfidf.")
 
 
 def test_a_leading_baseline_says_so(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_recipe_with_a_failed_trial_does_not_lead_whatever_its_mean(tmp_path: 
     sentences = words.caveats(analysis, task)
     assert any(sentence.startswith("bce: a higher mean, but over part of the seeds only") for sentence in sentences)
     assert any("seed 42 diverged" in sentence for sentence in sentences)
-    assert sentences[-1] == "Below tfidf, which uses no pretrained model: lr-high."
+    assert sentences[-1] == "Below tfidf, which fine-tunes no model: lr-high."
 
 
 def test_nothing_to_rank(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ class TaskAnalysis(Spec):
         data: the data.
         reference: the recipe that others are compared with: the declared baseline, else the best simple recipe.
         reference_is_declared: whether the study declared it.
-        simple: the best recipe without a pretrained model, or empty.
+        simple: the best of the simple recipes, or empty.
         leader: the recipe that leads; empty if none has a score.
         no_skill: what the best constant answer scores in the task's metric, by split.
         label_ranges: labels by how far recipes lie apart on them, the farthest first; empty for fewer than two recipes.

@@ -21,7 +21,7 @@ class Field:
 
     Attributes:
         trials: every trial of the task.
-        recipes: recipe names in the order of the plan, each with whether it is simple (uses no pretrained model).
+        recipes: recipe names in the order of the plan, each with whether its method is a baseline.
         measure: the yardstick.
         split: the split that ranks.
         baseline: the recipe that the study declares as baseline, or empty.
@@ -92,7 +92,7 @@ class Field:
 
 
 def best_simple(field: Field) -> str:
-    """The best recipe that uses no pretrained model.
+    """The best recipe that fine-tunes no model: what all others have to beat.
 
     Args:
         field: the trials of a task.
@@ -161,7 +161,7 @@ def _standing(field: Field, recipe: str, simple: str, reference: str) -> Standin
 
 
 def _rules(seeds: list[dict[str, float]]) -> dict[str, Summary]:
-    return {rule: summarise([seed[rule] for seed in seeds]) for rule in (TUNED, PER_LABEL)} if seeds else {}
+    return {rule: summarise([seed[rule] for seed in seeds]) for rule in (TUNED, PER_LABEL) if rule in seeds[0]} if seeds else {}
 
 
 def _calibration(field: Field, trials: list[TrialAnalysis]) -> RecipeCalibration | None:
@@ -223,5 +223,5 @@ def _flags(field: Field, recipe: str, trials: list[TrialAnalysis], simple: str) 
         forced = "; ".join(dict.fromkeys(deviation for trial in deviating for deviation in trial.deviations))
         flags.append(Flag(kind="deviating", text=f"not run to the recipe's letter: {named}", evidence=forced))
     if simple and not field.recipes[recipe] and field.gain(field.mean(recipe), field.mean(simple)) < 0:
-        flags.append(Flag(kind="below-simple", text=f"below {simple}, which uses no pretrained model"))
+        flags.append(Flag(kind="below-simple", text=f"below {simple}, which fine-tunes no model"))
     return flags

@@ -141,7 +141,7 @@ class RecipeFacts(Spec):
 
     Attributes:
         name: its name.
-        simple: whether it uses no pretrained model: a baseline that models have to beat.
+        simple: whether its method is a baseline, which fine-tunes no model: others have to beat it.
         proposals: settings that were tried to arrive at this recipe, this one included: as the study declares, else by
             its sweep, else 1.
         tuned: where and how, as the study declares; empty otherwise.

@@ -8,6 +8,7 @@ from typing import Any
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.trials import flatten
 from bakeoff.records.specs import RecipeSpec
+from bakeoff.study.methods import is_simple
 
 
 def settings(recipe: RecipeSpec) -> dict[str, str]:
@@ -73,7 +74,7 @@ def describe_recipes(recipes: list[RecipeSpec], reference: str, proposals: Mappi
         described.append(
             RecipeFacts(
                 name=recipe.name,
-                simple=recipe.model is None,
+                simple=is_simple(recipe),
                 proposals=tried,
                 tuned=told,
                 settings=here,

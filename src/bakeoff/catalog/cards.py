@@ -76,11 +76,17 @@ class MethodCard(Card):
 
     Attributes:
         needs_model: whether the recipe names a pretrained model (and with it loss, pooling and training).
+        trains: whether it trains step by step (the recipe then has loss and training).
+        features: whether it reads cached features, which a job of its own makes once for all trials that share them.
+        baseline: whether it is what others have to beat: a recipe below its task's best baseline is flagged.
         modules: what only trials of this method import: the warm parent does it for them.
     """
 
     kind: ClassVar[Kind] = "method"
     needs_model: bool = True
+    trains: bool = True
+    features: bool = False
+    baseline: bool = False
     modules: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ("multilabel",)
 

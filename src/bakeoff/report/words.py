@@ -244,10 +244,10 @@ def headline(task: TaskAnalysis) -> str:
         return f"{', '.join(equals)} lead together with {score(leader.score.mean)} on {task.split} ({metric(task)})."
     sentence = f"{task.leader} leads with {summary(leader.score)} on {task.split} ({metric(task)}, {seeds(leader.score.n)})"
     if task.leader == task.reference:
-        name = "It is the baseline" if task.reference_is_declared else "It uses no pretrained model"
+        name = "It is the baseline" if task.reference_is_declared else "It fine-tunes no model"
         return f"{sentence}. {name}{_behind(task, leader)}."
     if task.reference and leader.difference is not None and math.isfinite(leader.difference):
-        kind = "the baseline" if task.reference_is_declared else "the best recipe without a pretrained model,"
+        kind = "the baseline" if task.reference_is_declared else "the best recipe that fine-tunes no model,"
         return f"{sentence}, {_apart(leader.difference)} points {_side(task)} {kind} {task.reference}."
     return f"{sentence}; there is no baseline with a score to compare with."
 
@@ -293,7 +293,7 @@ def caveats(analysis: Analysis, task: TaskAnalysis) -> list[str]:
     sentences += unequal_tuning(task)
     below = [entry.recipe for entry in task.standings if any(flag.kind == "below-simple" for flag in entry.flags)]
     if below:
-        sentences.append(f"Below {task.simple}, which uses no pretrained model: {', '.join(below)}.")
+        sentences.append(f"Below {task.simple}, which fine-tunes no model: {', '.join(below)}.")
     return sentences
 
 

@@ -19,7 +19,7 @@ from bakeoff.running.memory import OomKills, read_fitting
 from bakeoff.running.mending import take_up
 from bakeoff.running.monitoring import Sampler
 from bakeoff.running.plan_run import RunOrder, Selection, read_state, select
-from bakeoff.running.preparing import places, prepare_tokens
+from bakeoff.running.preparing import prepare_stores
 from bakeoff.running.requests import cancels, forget_cancels
 from bakeoff.running.stage import Stage, make_executor
 from bakeoff.running.trials import Turn
@@ -128,11 +128,10 @@ def _work(stage: Stage, selection: Selection) -> None:
         folder = stage.order.run.trial(trial.id)
         keeper.take(trial, trial.id, Result.read(folder.result))
         drop_checkpoints(folder)
-    faults = prepare_tokens(stage, selection.todo)
+    faults = prepare_stores(stage, selection.todo)
     total, queue = len(selection.todo), deque[Turn]()
     for number, trial in enumerate(selection.todo, 1):
-        store = places(stage.order, trial).tokens
-        fault = faults.get(store, "") if store else ""
+        fault = faults.get(trial.id, "")
         queue.append(Turn(trial, trial.id, number, total, fault and f"its data could not be prepared: {fault}"))
     Loop(stage, queue, keeper, DiskGuard(stage)).run()
 

@@ -79,6 +79,7 @@ def train_job(order: RunOrder, trial: TrialSpec, settings: Settings | None = Non
         dataset=str(where.dataset),
         model=str(where.model or ""),
         tokens=str(where.tokens or ""),
+        features=str(where.features or ""),
         keep_model=order.keep != "none",
         dead_probes=limits.dead,
         resume=resume or [],

@@ -46,10 +46,15 @@ def label(axis: str, node: Node) -> str:
     return _word("-".join([name.value, *settings]))
 
 
-def _needs_model(node: Node | None) -> bool:
+def _axes_of(entries: dict[str, Node]) -> dict[str, Node]:
+    """The axes that mean something for a combination: a method may need no model, or train nothing and so have no loss."""
+    node = entries.get("method")
     name = as_component(node).at("name") if node else None
     card = cards("method").get(str(name.value)) if name else None
-    return card.needs_model if isinstance(card, MethodCard) else True
+    if not isinstance(card, MethodCard):
+        return entries
+    left_out = {"model", "loss"} if not card.needs_model else set() if card.trains else {"loss"}
+    return {axis: node for axis, node in entries.items() if axis not in left_out}
 
 
 def expand(root: Node, faults: Faults) -> Node:
@@ -75,9 +80,7 @@ def expand(root: Node, faults: Faults) -> Node:
         return root
     made: dict[str, Node] = {}
     for combination in product(*axes.values()):
-        entries = dict(zip(axes, combination, strict=True))
-        if not _needs_model(entries.get("method")):
-            entries = {"method": entries["method"]}
+        entries = _axes_of(dict(zip(axes, combination, strict=True)))
         name = "-".join(filter(None, (label(axis, node) for axis, node in entries.items())))
         recipe = matrix.holding(entries)
         if name in recipes.entries:

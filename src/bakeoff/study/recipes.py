@@ -20,7 +20,8 @@ from bakeoff.study.tree import Node, names_in
 DEFAULT_MODEL = "minilm-l6"
 DEFAULT_METHOD = "full"
 BUILT_IN = "(default)"
-WITH_MODEL_ONLY = ("model", "loss", "pooling", "training", "devices")
+WITH_MODEL_ONLY = ("model", "pooling")
+TRAINED_ONLY = ("loss", "training", "devices")
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,14 @@ def _check_kind(around: Surroundings, recipe: Node, task: str, card: Card, place
         around.faults.add(where, problem, ", ".join(others) or f"there is no {card.kind} for them")
 
 
-def _check_modelless(around: Surroundings, recipe: Node, method: str) -> None:
+def _check_simple(around: Surroundings, recipe: Node, card: MethodCard) -> None:
+    """A method without a model, or one that does not train, takes no settings of what it does not have."""
+    why = "does not train" if card.needs_model else "needs no model"
     for layer in (recipe, *(recipe.at("on") or recipe.holding({})).entries.values()):
-        for key in WITH_MODEL_ONLY:
+        for key in TRAINED_ONLY if card.needs_model else (*WITH_MODEL_ONLY, *TRAINED_ONLY):
             stated = layer.at(key)
             if stated is not None:
-                around.faults.add(
-                    stated, f"the method {method} needs no model and takes no {key}", f"leave {key} out", key=True
-                )
+                around.faults.add(stated, f"the method {card.name} {why} and takes no {key}", f"leave {key} out", key=True)
 
 
 def _component(around: Surroundings, settings: Node, recipe: Node, task: str, kind: str) -> Component | None:
@@ -153,11 +154,14 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
     settings = _layers(around, recipe, task)
     method = _component(around, settings, recipe, task, "method")
     card = _method_card(settings)
+    if card and not (card.needs_model and card.trains):
+        _check_simple(around, recipe, card)
     if card and not card.needs_model:
-        _check_modelless(around, recipe, card.name)
         return Recipe(method=method) if method else None
     model_node = settings.at("model")
     model = choose_model(model_node, around.folder, around.faults) if model_node else None
+    if card and not card.trains:
+        return Recipe(method=method, model=model, pooling=_pooling(settings, model.name)) if method and model else None
     loss = _component(around, settings, recipe, task, "loss")
     training = _training(settings, around.faults)
     if method is None or model is None or loss is None or training is None:

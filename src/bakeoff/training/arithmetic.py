@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bakeoff.errors import ModelError
-from bakeoff.records.specs import TrainingSpec
+from bakeoff.records.specs import Precision, TrainingSpec
 from bakeoff.training.dropout import MASKS
 from bakeoff.training.order import derive
 
@@ -48,15 +48,28 @@ def make_accelerator(spec: TrainingSpec, family: str) -> Any:
 
     Returns:
         An `accelerate.Accelerator`, used for `device` and `autocast()` alone.
+    """
+    return accelerator_for(spec.precision, family)
+
+
+def accelerator_for(precision: Precision, family: str) -> Any:
+    """Device and autocast of whatever runs a model.
+
+    Args:
+        precision: of its arithmetic.
+        family: the model's architecture.
+
+    Returns:
+        As `make_accelerator`.
 
     Raises:
-        ModelError: if the family overflows in the precision.
+        ModelError: if the family overflows in the precision, or the machine has none of it.
     """
-    if spec.precision == "fp16" and family in NEVER_FP16:
+    if precision == "fp16" and family in NEVER_FP16:
         raise ModelError(f"{family} overflows in fp16", "training.precision", "set precision to bf16 or fp32")
-    if spec.precision == "fp16" and not torch.cuda.is_available():
+    if precision == "fp16" and not torch.cuda.is_available():
         raise ModelError("fp16 needs a GPU", "training.precision", "set precision to bf16 or fp32")
-    return accelerate.Accelerator(mixed_precision=MIXED[spec.precision], cpu=not torch.cuda.is_available())
+    return accelerate.Accelerator(mixed_precision=MIXED[precision], cpu=not torch.cuda.is_available())
 
 
 def seed_draws(seed: int, step: int, part: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from bakeoff.training.batches import Batch
@@ -57,6 +59,14 @@ class Body(nn.Module):
             The factor.
         """
         return 1.0
+
+    def facts(self) -> dict[str, Any]:
+        """What a result says of it beside what every result says.
+
+        Returns:
+            Facts by name; none for a model that is here.
+        """
+        return {}
 
     def set_packed(self, packed: bool) -> None:
         """Switch between packed and padded batches.

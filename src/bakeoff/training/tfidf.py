@@ -81,15 +81,6 @@ def logits_of(models: list[LogisticRegression | float], features: Any) -> NDArra
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _texts(work: Work, split: str) -> list[str]:
-    """What the terms are counted in: of a pair, both texts."""
-    rows = work.rows(split)
-    first = work.dataset.texts(split, rows)
-    if not work.dataset.has("seconds"):
-        return first
-    return [f"{a}\n{b}" for a, b in zip(first, work.dataset.seconds(split, rows), strict=True)]
-
-
 def run(work: Work) -> None:
     """Fit on the training texts and hand in outputs on validation and test.
 
@@ -97,7 +88,7 @@ def run(work: Work) -> None:
         work: the trial.
     """
     settings = TfidfSettings.model_validate(work.trial.recipe.method.settings)
-    texts = {split: _texts(work, split) for split in ("train", "validation", "test")}
+    texts = {split: work.texts(split) for split in ("train", "validation", "test")}
     vectorizer, features = fit_features(texts["train"], settings)
     gold = work.gold("train")
     labels = gold.shape[1]
