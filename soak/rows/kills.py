@@ -19,6 +19,8 @@ from soak.subjects import CHECKPOINT_STEPS, Subject, ended_well, subject, undist
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOPPED_SECONDS = 40.0
+WATCHED_SECONDS = 3.0
+"""How long a first signal is given to bring about a checkpoint, at whose writing the second one is aimed."""
 
 
 def kill_runner(context: Context) -> RowResult:
@@ -120,7 +122,7 @@ def _records(path: Path, event: str = "") -> list[dict[str, Any]]:
 
 
 def ask_to_stop(context: Context) -> RowResult:
-    """SIGTERM, SIGINT and SIGHUP at random times; in half of the cases once more a moment later, while checkpoints are written.
+    """SIGTERM, SIGINT and SIGHUP at random times; in half of the cases once more, as soon as a checkpoint is being written.
 
     Args:
         context: what the row is given.
@@ -128,8 +130,8 @@ def ask_to_stop(context: Context) -> RowResult:
     Returns:
         What came of it: the runner ends with the signal's status in time, trials are preempted, H the same.
     """
-    result, draws, expected = RowResult(), context.draws(), undisturbed(context)
-    for number in range(context.pick(3, 24)):
+    result, draws, expected, met = RowResult(), context.draws(), undisturbed(context), 0
+    for number in range(context.pick(3, 12)):
         which, twice = SIGNALS[number % 3], number % 2 == 1
         name = f"{which.name}{' twice' if twice else ''}, case {number}"
         study = subject(context, number)
@@ -138,16 +140,24 @@ def ask_to_stop(context: Context) -> RowResult:
             continue
         time.sleep(draws.uniform(0, context.pick(1, 6)))
         result.tried += 1
-        faults = _stop(study, runner, which, draws.uniform(0, 0.3) if twice else None)
+        faults, written = _stop(study, runner, which, WATCHED_SECONDS if twice else None)
+        met += written
         _close(context, study, result, name, [*faults, *ended_well(context, study, expected)])
+    result.notes.append(f"{met} second signals came while a checkpoint was being written")
     return result
 
 
-def _stop(study: Subject, runner: Command, which: signal.Signals, again: float | None) -> list[str]:
+def _written(study: Subject) -> bool:
+    """Whether a checkpoint stands under its temporary name."""
+    return any(study.run.glob("trials/*/attempts/*/checkpoints/.step-*"))
+
+
+def _stop(study: Subject, runner: Command, which: signal.Signals, again: float | None) -> tuple[list[str], bool]:
+    """Ask it to stop, and perhaps once more: when a checkpoint is being written, or if none is, after some seconds."""
     runner.kill(which)
-    asked = time.monotonic()
+    asked, met = time.monotonic(), False
     if again is not None:
-        time.sleep(again)
+        met = wait_until(lambda: _written(study), again, every=0.0005)
         runner.kill(which)
     ended, faults = runner.wait(60), []
     took = time.monotonic() - asked
@@ -161,4 +171,4 @@ def _stop(study: Subject, runner: Command, which: signal.Signals, again: float |
             faults.append(f"trials stand as {sorted(states)} ({study.run})")
     if not wait_until(lambda: not children_of(study.run), 5):
         faults.append("processes live on")
-    return faults
+    return faults, met
