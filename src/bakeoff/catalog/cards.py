@@ -70,6 +70,21 @@ class LossCard(Card):
     tasks: tuple[str, ...] = ("multilabel",)
 
 
+@dataclass(frozen=True)
+class SafeRate:
+    """A learning rate of the body above which a training often fails.
+
+    Attributes:
+        most: the rate.
+        source: who says so.
+        parameters: size from which on models are meant.
+    """
+
+    most: float
+    source: str
+    parameters: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class MethodCard(Card):
     """A method: how a recipe learns.
@@ -79,6 +94,7 @@ class MethodCard(Card):
         trains: whether it trains step by step (the recipe then has loss and training).
         features: whether it reads cached features, which a job of its own makes once for all trials that share them.
         baseline: whether it is what others have to beat: a recipe below its task's best baseline is flagged.
+        safe_rates: learning rates above which `bakeoff check` warns.
         modules: what only trials of this method import: the warm parent does it for them.
     """
 
@@ -87,6 +103,7 @@ class MethodCard(Card):
     trains: bool = True
     features: bool = False
     baseline: bool = False
+    safe_rates: tuple[SafeRate, ...] = ()
     modules: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ("multilabel",)
 

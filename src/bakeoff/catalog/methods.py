@@ -6,7 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from bakeoff.catalog.cards import MethodCard, Settings
+from bakeoff.catalog.cards import MethodCard, SafeRate, Settings
+
+CLASSIFICATION = ("multilabel", "single-label")
+LARGE = 300_000_000
+"""Parameters from which on a model is large: BERT-large has 335 million."""
 
 
 class TfidfSettings(Settings):
@@ -60,13 +64,28 @@ class LoraSettings(Settings):
     dora: bool = False
 
 
+class ZeroShotSettings(Settings):
+    """Settings of classification by label names.
+
+    Attributes:
+        words: what stands for a label in place of its name, by name; underscores of names become spaces.
+        sentence: for encoders: what is compared with the text; `{label}` is where the words stand.
+        prompt: for decoders: what stands before the words; `{text}` is where the text stands.
+    """
+
+    words: dict[str, str] = Field(default_factory=dict)
+    sentence: str = Field(default="{label}", pattern=r"^[^{}]*\{label\}[^{}]*$")
+    prompt: str = Field(default="{text}\nLabel:", pattern=r"^[^{}]*\{text\}[^{}]*$")
+
+
 METHODS = (
     MethodCard(
         name="full",
         summary="all weights of the pretrained model and a new head are trained",
         path="bakeoff.training.full:run",
         settings=FullSettings,
-        tasks=("multilabel", "single-label"),
+        safe_rates=(SafeRate(5e-5, "Devlin et al., BERT, NAACL 2019, appendix A.3: 2e-5 to 5e-5", parameters=LARGE),),
+        tasks=("multilabel", "single-label", "qa"),
     ),
     MethodCard(
         name="lora",
@@ -74,8 +93,17 @@ METHODS = (
         source="Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022, by PEFT",
         path="bakeoff.training.full:run",
         settings=LoraSettings,
+        safe_rates=(SafeRate(5e-3, "ten times the largest of Hu et al., LoRA, ICLR 2022, appendix D, table 9"),),
         modules=("peft", "peft.tuners.lora"),
-        tasks=("multilabel", "single-label"),
+        tasks=("multilabel", "single-label", "qa"),
+    ),
+    MethodCard(
+        name="linear-probe",
+        summary="a head is trained on what the frozen model makes of each text, computed once for all trials that share it",
+        source="Alain and Bengio, Understanding intermediate layers using linear classifier probes, 2016",
+        path="bakeoff.training.probe:run",
+        features=True,
+        tasks=CLASSIFICATION,
     ),
     MethodCard(
         name="tfidf",
@@ -84,6 +112,67 @@ METHODS = (
         path="bakeoff.training.tfidf:run",
         settings=TfidfSettings,
         needs_model=False,
-        tasks=("multilabel", "single-label"),
+        trains=False,
+        baseline=True,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="majority",
+        summary="one answer for all: label shares of the training examples",
+        source="scikit-learn's DummyClassifier(strategy='prior')",
+        path="bakeoff.training.baselines:majority",
+        needs_model=False,
+        trains=False,
+        baseline=True,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="random",
+        summary="labels drawn at random, each as often as the training examples show it",
+        source="scikit-learn's DummyClassifier(strategy='stratified')",
+        path="bakeoff.training.baselines:stratified",
+        needs_model=False,
+        trains=False,
+        baseline=True,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="nearest-centroid",
+        summary="the label whose training texts are the nearest on average, by what the frozen model makes of each text",
+        source="Snell, Swersky and Zemel, Prototypical Networks for Few-shot Learning, NeurIPS 2017, with cosines",
+        path="bakeoff.training.baselines:nearest_centroid",
+        trains=False,
+        features=True,
+        baseline=True,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="zero-shot",
+        summary="labels by their names: similarity with an encoder, likelihood with a decoder; no example is learned from",
+        source="Yin, Hay and Roth, Benchmarking Zero-shot Text Classification, EMNLP 2019; Brown et al., NeurIPS 2020",
+        path="bakeoff.training.zero_shot:run",
+        settings=ZeroShotSettings,
+        trains=False,
+        baseline=True,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="all-no-answer",
+        summary="of every question, that it has no answer",
+        path="bakeoff.training.answer_baselines:all_no_answer",
+        needs_model=False,
+        trains=False,
+        baseline=True,
+        tasks=("qa",),
+    ),
+    MethodCard(
+        name="lexical",
+        summary="the sentence of the context that shares most words with the question",
+        source="the sliding window of Richardson, Burges and Renshaw, MCTest, EMNLP 2013, over sentences and without weights",
+        path="bakeoff.training.answer_baselines:lexical",
+        needs_model=False,
+        trains=False,
+        baseline=True,
+        tasks=("qa",),
     ),
 )

@@ -9,13 +9,21 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from bakeoff.errors import BakeoffError, CatalogError
-from bakeoff.preflight.checks import datasets, machines, models, studies, variables, vocabularies
+from bakeoff.preflight.checks import datasets, machines, methods, models, studies, variables, vocabularies
 from bakeoff.preflight.findings import Check, Finding, Severity, error_finding
 from bakeoff.preflight.subject import Subject
 
 ENTRY_POINT_GROUP = "bakeoff.checks"
 NOT_READY_EXIT = 3
-BUILT_IN = (*studies.CHECKS, *datasets.CHECKS, *models.CHECKS, *vocabularies.CHECKS, *machines.CHECKS, *variables.CHECKS)
+BUILT_IN = (
+    *studies.CHECKS,
+    *datasets.CHECKS,
+    *models.CHECKS,
+    *vocabularies.CHECKS,
+    *methods.CHECKS,
+    *machines.CHECKS,
+    *variables.CHECKS,
+)
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bakeoff.records.files import canonical_json, sha256_bytes
 
 TOKENS_VERSION = 2
+FEATURES_VERSION = 1
 
 
-def tokens_key(dataset: str, model: str, max_length: int) -> str:
-    """Name of the token store that these three make.
+def tokens_key(dataset: str, model: str, max_length: int, stride: int | None = None) -> str:
+    """Name of the token store that these make.
 
     Args:
         dataset: the dataset's fingerprint.
         model: the model's fingerprint (its tokenizer's files are part of it).
         max_length: tokens kept of a text.
+        stride: for questions on contexts: tokens that neighbouring windows share.
 
     Returns:
         32 hexadecimal digits; others when the store's format changes.
     """
-    made_of = {"version": TOKENS_VERSION, "dataset": dataset, "model": model, "max_length": max_length}
+    made_of: dict[str, str | int] = {"version": TOKENS_VERSION, "dataset": dataset, "model": model, "max_length": max_length}
+    if stride is not None:
+        made_of["stride"] = stride
     return sha256_bytes(canonical_json(made_of).encode())[:32]
+
+
+def features_key(tokens: str, asked: Mapping[str, Any]) -> str:
+    """Name of the feature store that a token store and what is asked of it make.
+
+    Args:
+        tokens: key of the token store.
+        asked: pooling, precision, threads, and what draws the rows.
+
+    Returns:
+        32 hexadecimal digits; others when the store's format changes.
+    """
+    return sha256_bytes(canonical_json({"version": FEATURES_VERSION, "tokens": tokens, **asked}).encode())[:32]
 
 
 @dataclass(frozen=True)
@@ -66,18 +85,24 @@ class Home:
         """Token stores: `tokens/<key>/`."""
         return self.root / "tokens"
 
-    def token_store(self, dataset: str, model: str, max_length: int) -> Path:
+    def token_store(self, dataset: str, model: str, max_length: int, stride: int | None = None) -> Path:
         """The token store of a dataset, a tokenizer and a length, whether it stands or not.
 
         Args:
             dataset: the dataset's fingerprint.
             model: the model's fingerprint.
             max_length: tokens kept of a text.
+            stride: for questions on contexts: tokens that neighbouring windows share.
 
         Returns:
             `tokens/<key>`.
         """
-        return self.tokens / tokens_key(dataset, model, max_length)
+        return self.tokens / tokens_key(dataset, model, max_length, stride)
+
+    @property
+    def features(self) -> Path:
+        """Feature stores: `features/<key>/`."""
+        return self.root / "features"
 
     @property
     def jobs(self) -> Path:

@@ -59,18 +59,22 @@ class TaskSpec(Spec):
         validation_limit: the same for validation.
         test_limit: the same for test.
         data_seed: governs which examples the limits draw.
+        stride: for `qa`: tokens of the context that neighbouring windows share; None for other kinds.
+        max_answer: for `qa`: tokens that an answer may have at most; None for other kinds.
     """
 
     name: str
     dataset: str
     fingerprint: str
-    kind: Literal["multilabel", "single-label"]
+    kind: Literal["multilabel", "single-label", "qa"]
     metric: str
     max_length: int
     train_limit: int | None = None
     validation_limit: int | None = None
     test_limit: int | None = None
     data_seed: int = 0
+    stride: int | None = Field(default=None, ge=0)
+    max_answer: int | None = Field(default=None, ge=1)
 
 
 class ModelSpec(Spec):
@@ -151,6 +155,9 @@ class RecipeSpec(Spec):
     devices: int = Field(default=1, ge=1)
 
 
+QA_KEYS = ("stride", "max_answer")
+
+
 class TrialSpec(Spec):
     """One recipe on one task with one seed.
 
@@ -169,6 +176,8 @@ class TrialSpec(Spec):
         """Everything that defines the trial's numbers: the spec without the names that a user chose."""
         body = self.model_dump()
         del body["task"]["name"], body["recipe"]["name"]
+        # what only questions have is no part of other trials' ids
+        body["task"] = {key: value for key, value in body["task"].items() if key not in QA_KEYS or value is not None}
         if body["recipe"]["model"]:
             del body["recipe"]["model"]["name"], body["recipe"]["model"]["revision"]
         return body
@@ -261,7 +270,9 @@ class JobSpec(Spec):
         dataset: folder of the imported dataset; empty if not needed.
         model: folder of the pretrained model; empty if not needed.
         tokens: folder of the token store: read by `train`, written by `prepare`.
+        features: folder of the feature store: read by `train`, written by `features`; empty where none is needed.
         max_length: for `prepare`: tokens kept of a text.
+        stride: for `prepare` of questions on contexts: tokens that neighbouring windows share.
         source: for `convert`: the file that is turned into safetensors.
         losses: for `losses`: what is inspected.
         deterministic: whether only deterministic kernels may run.
@@ -280,14 +291,16 @@ class JobSpec(Spec):
         smoke: for `smoke`: what is tried, of `measure`, `steps` and `sanity`.
     """
 
-    kind: Literal["train", "prepare", "convert", "losses", "smoke", "stub"]
+    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub"]
     id: str
     families: list[str] = Field(default_factory=list)
     trial: TrialSpec | None = None
     dataset: str = ""
     model: str = ""
     tokens: str = ""
+    features: str = ""
     max_length: int = 0
+    stride: int | None = None
     source: str = ""
     losses: list[Component] = Field(default_factory=list)
     deterministic: bool = True

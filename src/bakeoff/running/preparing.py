@@ -1,4 +1,4 @@
-"""Prepare jobs: each token store that the trials need and that does not stand yet is made once, before the first trial."""
+"""Prepare jobs: each store of tokens or features that trials need, and that does not stand yet, is made once before them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from bakeoff.errors import FormatError
 from bakeoff.records.files import read_document, set_aside, sha256_file
-from bakeoff.records.paths import TOKENS_VERSION
+from bakeoff.records.paths import FEATURES_VERSION, TOKENS_VERSION, features_key
 from bakeoff.records.results import State
 from bakeoff.records.specs import JobSpec, TrialSpec
 from bakeoff.running.deciding import backoff
@@ -21,6 +22,11 @@ from bakeoff.running.plan_run import Materials, RunOrder
 from bakeoff.running.processes import describe_exit
 from bakeoff.running.stage import Stage
 from bakeoff.running.watching import Cause, Ending, Limits, watch
+from bakeoff.study.methods import reads_features
+
+Kind = Literal["tokens", "features"]
+NAMES: dict[Kind, str] = {"tokens": "token store", "features": "feature store"}
+VERSIONS: dict[Kind, int] = {"tokens": TOKENS_VERSION, "features": FEATURES_VERSION}
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,13 @@ class Places:
         dataset: folder of the imported dataset.
         model: folder of the pretrained model; None if the recipe has none.
         tokens: folder of the token store; None if the recipe has no model.
+        features: folder of the feature store; None if the method reads none.
     """
 
     dataset: Path
     model: Path | None
     tokens: Path | None
+    features: Path | None = None
 
 
 def places(order: RunOrder, trial: TrialSpec) -> Places:
@@ -53,41 +61,63 @@ def places(order: RunOrder, trial: TrialSpec) -> Places:
     if trial.recipe.model is None:
         return Places(dataset, None, None)
     fingerprint = trial.recipe.model.fingerprint
-    tokens = order.home.token_store(trial.task.fingerprint, fingerprint, trial.task.max_length)
-    return Places(dataset, materials.models[fingerprint], tokens)
+    tokens = order.home.token_store(trial.task.fingerprint, fingerprint, trial.task.max_length, trial.task.stride)
+    features = None
+    if reads_features(trial.recipe):
+        features = order.home.features / features_key(tokens.name, _asked(trial))
+    return Places(dataset, materials.models[fingerprint], tokens, features)
 
 
-def prepare_tokens(stage: Stage, trials: list[TrialSpec]) -> dict[Path, str]:
-    """Make the token stores that are missing.
+def _asked(trial: TrialSpec) -> dict[str, Any]:
+    """What a feature store hangs on beside the tokens; threads, because they change how sums are rounded."""
+    task, training = trial.task, trial.recipe.training
+    return {
+        "pooling": trial.recipe.pooling,
+        "precision": training.precision if training else "fp32",
+        "threads": training.threads if training else 1,
+        "rows": [task.train_limit, task.validation_limit, task.test_limit, task.data_seed],
+    }
+
+
+def prepare_stores(stage: Stage, trials: list[TrialSpec]) -> dict[str, str]:
+    """Make the stores that are missing: of tokens, and then of features, which are made of them.
 
     Args:
         stage: the run.
         trials: what will be run.
 
     Returns:
-        For each store that could not be made, why.
+        For each trial of which a store could not be made, why, by its id.
 
     Raises:
         Interrupted: if the runner was told to stop.
     """
-    faults: dict[Path, str] = {}
+    faults: dict[str, str] = {}
 
     def warn(text: str) -> None:
         stage.warn("damaged", text)
 
-    for store, trial in missing_stores(stage.order, trials, warn).items():
-        fault = _prepare_with_retries(stage, store, trial)
-        if fault:
-            faults[store] = fault
+    for kind in NAMES:
+        whole = [trial for trial in trials if trial.id not in faults]
+        for store, trial in missing_stores(stage.order, whole, kind, warn).items():
+            fault = _prepare_with_retries(stage, kind, store, trial)
+            if fault:
+                faults |= {one.id: fault for one in whole if _store(stage.order, one, kind) == store}
     return faults
 
 
-def missing_stores(order: RunOrder, trials: list[TrialSpec], warn: Callable[[str], None]) -> dict[Path, TrialSpec]:
-    """Token stores that do not stand yet, or are damaged: those are set aside.
+def _store(order: RunOrder, trial: TrialSpec, kind: Kind) -> Path | None:
+    where = places(order, trial)
+    return where.tokens if kind == "tokens" else where.features
+
+
+def missing_stores(order: RunOrder, trials: list[TrialSpec], kind: Kind, warn: Callable[[str], None]) -> dict[Path, TrialSpec]:
+    """Stores that do not stand yet, or are damaged: those are set aside.
 
     Args:
         order: the run.
         trials: what will be run.
+        kind: of stores.
         warn: told of each that was set aside.
 
     Returns:
@@ -98,53 +128,64 @@ def missing_stores(order: RunOrder, trials: list[TrialSpec], warn: Callable[[str
     if order.stub is not None:
         return found
     for trial in trials:
-        store = places(order, trial).tokens
+        store = _store(order, trial, kind)
         if store is not None and store not in seen:
             seen.add(store)
-            if not store.is_dir() or _set_aside_if_damaged(store, warn):
+            if not store.is_dir() or _set_aside_if_damaged(store, kind, warn):
                 found[store] = trial
     return found
 
 
-def _set_aside_if_damaged(store: Path, warn: Callable[[str], None]) -> bool:
+def _set_aside_if_damaged(store: Path, kind: Kind, warn: Callable[[str], None]) -> bool:
     try:
-        files = read_document(store / "tokens.json", "tokens", TOKENS_VERSION)["files"]
+        files = read_document(store / f"{kind}.json", kind, VERSIONS[kind])["files"]
         fault = next((name for name, digest in files.items() if sha256_file(store / name) != digest), "")
     except (FormatError, KeyError, OSError) as error:
         fault = str(error)
     if fault:
-        warn(f"the token store {store} is damaged ({fault}); it was set aside as {set_aside(store).name}, and is made again")
+        aside = set_aside(store).name
+        warn(f"the {NAMES[kind]} {store} is damaged ({fault}); it was set aside as {aside}, and is made again")
     return bool(fault)
 
 
-def _prepare_with_retries(stage: Stage, store: Path, trial: TrialSpec) -> str:
+def _prepare_with_retries(stage: Stage, kind: Kind, store: Path, trial: TrialSpec) -> str:
     """A job that was lost is the machine's fault, and tried again like a trial; one that says what is wrong is not."""
     for retry in range(stage.order.limits.retries + 1):
         if retry:
             time.sleep(backoff(retry - 1))
-        fault, lost = _prepare(stage, store, trial)
+        fault, lost = _prepare(stage, kind, store, trial)
         if not lost:
             break
     return fault
 
 
-def _prepare(stage: Stage, store: Path, trial: TrialSpec) -> tuple[str, bool]:
-    """Why the store could not be made (empty if it was), and whether the job was lost."""
-    where = places(stage.order, trial)
+def _job(order: RunOrder, kind: Kind, store: Path, trial: TrialSpec) -> JobSpec:
+    where = places(order, trial)
     assert trial.recipe.model is not None
-    job = JobSpec(
-        kind="prepare",
-        id=f"prepare-{store.name[:10]}",
+    tokens = kind == "tokens"
+    return JobSpec(
+        kind="prepare" if tokens else "features",
+        id=f"{'prepare' if tokens else 'features'}-{store.name[:10]}",
         families=[trial.recipe.model.family],
+        trial=None if tokens else trial,
         dataset=str(where.dataset),
         model=str(where.model),
-        tokens=str(store),
+        tokens=str(where.tokens),
+        features="" if tokens else str(store),
         max_length=trial.task.max_length,
+        stride=trial.task.stride,
     )
+
+
+def _prepare(stage: Stage, kind: Kind, store: Path, trial: TrialSpec) -> tuple[str, bool]:
+    """Why the store could not be made (empty if it was), and whether the job was lost."""
+    job = _job(stage.order, kind, store, trial)
+    assert trial.recipe.model is not None
     folder = stage.order.run.job(job.id)
     if folder.root.exists():
         shutil.rmtree(folder.root)
-    stage.listener(JobBegan(job.id, f"tokenise {trial.task.dataset} for {trial.recipe.model.name}"))
+    verb = "tokenise {} for {}" if kind == "tokens" else "compute features of {} with {}"
+    stage.listener(JobBegan(job.id, verb.format(trial.task.dataset, trial.recipe.model.name)))
     handle = stage.executor.start(folder, job)
     # a prepare job logs as it likes, so it has no stall limit
     limits = Limits(trial=stage.order.limits.trial, grace=stage.order.limits.grace)
@@ -158,7 +199,7 @@ def _prepare(stage: Stage, store: Path, trial: TrialSpec) -> tuple[str, bool]:
     elif outcome.state is not State.COMPLETE:
         fault = outcome.reason
     elif not store.is_dir():
-        fault = "the job said that it completed, and left no token store"
+        fault = f"the job said that it completed, and left no {NAMES[kind]}"
     stage.listener(JobEnded(job.id, fault, ending.seconds))
     lost = ending.cause is Cause.ITSELF and outcome is None
     return fault and f"{fault} (log: {folder.console})", lost

@@ -107,6 +107,7 @@ class _Smoking:
             model=str(where.model),
             tokens=str(where.tokens),
             max_length=trial.task.max_length,
+            stride=trial.task.stride,
         )
         outcome = self.carry_out(job, 1)
         return None if outcome.state is State.COMPLETE else outcome

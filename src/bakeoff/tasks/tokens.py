@@ -61,7 +61,7 @@ class Chunk:
     cut: int
 
 
-def _usable(texts: list[str]) -> list[str]:
+def usable(texts: list[str]) -> list[str]:
     """A lone surrogate has no UTF-8, which the tokenizer needs: it becomes a question mark."""
     return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
@@ -72,8 +72,8 @@ def _encode(dataset: Texts, tokenizer: Any, max_length: int) -> Iterator[Chunk]:
     for split in SPLITS:
         for first in range(0, dataset.size(split), CHUNK):
             rows = np.arange(first, min(first + CHUNK, dataset.size(split)))
-            texts = _usable(dataset.texts(split, rows))
-            others = _usable(dataset.seconds(split, rows)) if pairs else None
+            texts = usable(dataset.texts(split, rows))
+            others = usable(dataset.seconds(split, rows)) if pairs else None
             yield _encode_chunk(texts, others, tokenizer, max_length)
 
 

@@ -20,6 +20,7 @@ from bakeoff.records.files import sha256_file
 from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
 from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.adapting import adapt, frozen_hash
+from bakeoff.training.anatomy import EXAMINED_ROWS, examine
 from bakeoff.training.arithmetic import make_accelerator
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import USUAL_TOKENS, make_batch
@@ -161,7 +162,17 @@ def run(work: Work) -> None:
     Args:
         work: the trial.
     """
-    trainer, note = assemble(work)
+    carry_out(work, *assemble(work))
+
+
+def carry_out(work: Work, trainer: Trainer, note: str) -> None:
+    """Do all that follows once a training is put together.
+
+    Args:
+        work: the trial.
+        trainer: the training before its first step.
+        note: why the model runs padded although its family allows packing; else empty.
+    """
     frozen = frozen_hash(trainer.model)
     model, data, spec, loss = trainer.model, trainer.data, trainer.spec, trainer.loss
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
@@ -192,11 +203,16 @@ def run(work: Work) -> None:
         "loss_weights": loss.learned(),
         "packed": model.backbone.packed,
         "note": note,
+        **model.backbone.facts(),
     }
     with course.kept_where_interrupted():
         outputs = {split: _outputs(work, trainer, split, work.rows(split)) for split in ("validation", "test")}
     if not work.ranks.leads:
         return
+    if work.trial.recipe.method.name == "lora":
+        batch = make_batch(data.store, "validation", work.rows("validation")[:EXAMINED_ROWS])
+        facts["anatomy"] = examine(model.backbone, batch, work.trial.recipe.method.settings)
+        _base_facts(frozen, frozen_hash(model))  # nothing that was merged is left in it
     if work.keep_model:
         _keep(work, best.path)
     work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)

@@ -32,6 +32,7 @@ class Work:
         dataset: the imported dataset.
         model: folder of the pretrained model; None for methods that need none.
         tokens: folder of the token store; None likewise.
+        features: folder of the feature store; None where the method reads none, or makes its own.
         attempt: where to write.
         progress: the child's log.
         keep_model: whether the trained model stays in the product.
@@ -64,6 +65,7 @@ class Work:
     deviations: list[str] = field(default_factory=list)
     ranks: Ranks = ALONE
     shared: AttemptFolder | None = None
+    features: Path | None = None
 
     @property
     def leader(self) -> AttemptFolder:
@@ -113,6 +115,21 @@ class Work:
         limits = dict(zip(LIMITED_SPLITS, (task.train_limit, task.validation_limit, task.test_limit), strict=True))
         return sample_rows(self.dataset, split, limits[split], task.data_seed)
 
+    def texts(self, split: str) -> list[str]:
+        """Texts of those rows; of a pair, both, one below the other.
+
+        Args:
+            split: the split.
+
+        Returns:
+            One text a row.
+        """
+        rows = self.rows(split)
+        first = self.dataset.texts(split, rows)
+        if not self.dataset.has("seconds"):
+            return first
+        return [f"{a}\n{b}" for a, b in zip(first, self.dataset.seconds(split, rows), strict=True)]
+
     def gold(self, split: str) -> NDArray[np.uint8]:
         """Targets of those rows.
 
@@ -125,21 +142,26 @@ class Work:
         return self.dataset.targets(split, self.rows(split))
 
     def hand_in(
-        self, validation: NDArray[np.float32], test: NDArray[np.float32], scores: dict[str, Any], facts: dict[str, Any]
+        self,
+        validation: NDArray[np.float32] | Outputs,
+        test: NDArray[np.float32] | Outputs,
+        scores: dict[str, Any],
+        facts: dict[str, Any],
     ) -> None:
         """Write the product: outputs of both splits (test unscored) and the result with its manifest.
 
         Args:
-            validation: logits of the validation rows, [N, L].
-            test: logits of the test rows, [N, L].
+            validation: logits of the validation rows, [N, L], or whole outputs.
+            test: logits of the test rows, [N, L], or whole outputs.
             scores: validation scores.
             facts: facts of training, deterministic.
         """
         product = self.attempt.product
         product.mkdir(parents=True, exist_ok=True)
-        for split, logits in (("validation", validation), ("test", test)):
+        for split, given in (("validation", validation), ("test", test)):
             rows = self.rows(split)
-            Outputs(self.dataset.ids(split, rows), logits, self.gold(split)).write(product / f"{split}.npz")
+            outputs = given if isinstance(given, Outputs) else Outputs(self.dataset.ids(split, rows), given, self.gold(split))
+            outputs.write(product / f"{split}.npz")
         # model/ stays outside: whether it is kept may change after completion; `weights_sha256` names its content
         manifest = {name: file_entry(product / name) for name in ("test.npz", "validation.npz")}
         result = Result(

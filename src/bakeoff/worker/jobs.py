@@ -58,6 +58,24 @@ def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str
     return build_store(open_dataset(Path(job.dataset)), tokenizer, job.max_length, Path(job.tokens), progress.check)
 
 
+def features(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
+    """Run a frozen model once over the rows that trials use.
+
+    Args:
+        job: names one of the trials, dataset, model, token store and the feature store's place.
+        folder: the job's folder.
+        progress: the child's log.
+
+    Returns:
+        Facts of the store.
+    """
+    from bakeoff.training.features import build_features
+
+    work, _ = _work(job, folder, progress)
+    with _short_of_memory(work):
+        return build_features(work, Path(job.features))
+
+
 def train(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
     """Run a trial by its method.
 
@@ -115,6 +133,7 @@ def _work(job: JobSpec, folder: AttemptFolder, progress: Progress) -> tuple[Work
         dataset=open_dataset(Path(job.dataset)),
         model=Path(job.model) if job.model else None,
         tokens=Path(job.tokens) if job.tokens else None,
+        features=Path(job.features) if job.features and job.kind == "train" else None,
         attempt=folder,
         progress=progress,
         keep_model=job.keep_model,
@@ -202,6 +221,7 @@ def stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, A
 
 JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = {
     "prepare": prepare,
+    "features": features,
     "train": train,
     "convert": convert,
     "losses": losses,

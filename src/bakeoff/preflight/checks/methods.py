@@ -1,0 +1,44 @@
+"""Checks of methods: settings within what their cards call safe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bakeoff.catalog import registry
+from bakeoff.preflight.findings import Check, Finding, Severity
+from bakeoff.preflight.subject import Subject, whole_shapes
+
+
+def look_at_rates(subject: Subject) -> Iterator[Finding]:
+    """Whether learning rates are within what is safe for method and model.
+
+    Args:
+        subject: what is looked at.
+
+    Yields:
+        A warning for each recipe whose rate is above.
+    """
+    assert subject.study is not None
+    sizes = {request: shape.parameters for request, _, shape in whole_shapes(subject)}
+    seen: set[tuple[str, float]] = set()
+    for name, recipe in subject.study.recipes.items():
+        for task in subject.tasks:
+            chosen = recipe.for_task(task)
+            if chosen.training is None or chosen.model is None:
+                continue
+            rate, size = chosen.training.learning_rate, sizes.get(chosen.model, 0)
+            for safe in registry.method(chosen.method.name).safe_rates:
+                if rate > safe.most and size >= safe.parameters and (name, rate) not in seen:
+                    seen.add((name, rate))
+                    large = f" with a model of {size / 1e6:,.0f} million parameters" if safe.parameters else ""
+                    yield Finding(
+                        Severity.WARNING,
+                        f"the learning rate of {name} is {rate:g}: {chosen.method.name}{large} often fails above {safe.most:g}",
+                        f"{rate:g}",
+                        f"at most {safe.most:g} ({safe.source})",
+                        f"--set recipes.{name}.training.learning_rate={safe.most:g}",
+                        f"recipes.{name}.training.learning_rate",
+                    )
+
+
+CHECKS = (Check("rates", "learning rates are within what is safe for method and model", "study", look_at_rates),)
