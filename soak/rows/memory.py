@@ -130,7 +130,7 @@ def _group(limit: int) -> Iterator[Path]:
         (group / "memory.limit_in_bytes").write_text(str(limit))
         yield group
     finally:
-        wait_until(lambda: not (group / "cgroup.procs").read_text().strip(), 5)
+        wait_until(lambda: not (group / "cgroup.procs").read_text().strip(), 60)
         group.rmdir()
 
 

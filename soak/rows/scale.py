@@ -29,24 +29,32 @@ class Samples:
     """What a runner used, sampled.
 
     Attributes:
+        begun: trials begun.
+        busy: seconds of CPU that the runner had used.
         bytes: resident memory.
         descriptors: open files.
         threads: threads.
     """
 
+    begun: list[int] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
 
-    def take(self, process: psutil.Process) -> None:
+    def take(self, process: psutil.Process, begun: int) -> None:
         """Take a sample.
 
         Args:
             process: the runner.
+            begun: trials begun.
         """
         with suppress(psutil.Error):
             if process.status() == psutil.STATUS_ZOMBIE:
                 return
+            times = process.cpu_times()
+            self.begun.append(begun)
+            self.busy.append(times.user + times.system)
             self.bytes.append(process.memory_info().rss)
             self.descriptors.append(process.num_fds())
             self.threads.append(process.num_threads())
@@ -70,7 +78,7 @@ def many_trials(context: Context) -> RowResult:
     process, draws = psutil.Process(runner.pid), context.draws()
     while runner.running:
         time.sleep(0.1)
-        samples.take(process)
+        samples.take(process, len(os.listdir(study.folder.trials)) if study.folder.trials.is_dir() else 0)  # noqa: PTH208 - 2,000
         if killed < trials * KILLED:
             killed += _kill(study, draws)
     ended = runner.wait()
@@ -80,7 +88,7 @@ def many_trials(context: Context) -> RowResult:
     result.blame(faults_of(study.folder, trials))
     result.blame(_growth(samples))
     if context.full:
-        _pace(study, result)
+        _pace(study, samples, result)
     result.notes.append(
         f"{killed} killed; memory {samples.bytes[-1] >> 20} MiB, {samples.descriptors[-1]} descriptors at the end"
     )
@@ -110,10 +118,23 @@ def _growth(samples: Samples) -> list[str]:
     return faults
 
 
-def _pace(study: StubStudy, result: RowResult) -> None:
-    """Time between the ends of consecutive trials, of the first 200 and of the last."""
+def _pace(study: StubStudy, samples: Samples, result: RowResult) -> None:
+    """What the runner itself does for a trial, of the first 200 and of the last: other work on the machine is not its fault."""
+    first, last = _busy(samples, 0, 200), _busy(samples, samples.begun[-1] - 200, samples.begun[-1])
     at = sorted(path.stat().st_mtime for path in study.folder.trials.glob("*/result.json"))
     gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
-    first, last = statistics.median(gaps[:200]), statistics.median(gaps[-200:])
-    result.notes.append(f"a trial took {first * 1e3:.0f} ms among the first 200, {last * 1e3:.0f} ms among the last")
-    result.expect(last <= first * SLOWER, f"the last 200 trials took {last / first:.2f} times as long as the first")
+    walls = [statistics.median(part) for part in (gaps[:200], gaps[-200:])]
+    result.notes.append(
+        f"the runner's CPU a trial: {first * 1e3:.1f} ms for the first 200, {last * 1e3:.1f} ms for the last; from one end to"
+        f" the next {walls[0] * 1e3:.0f} and {walls[1] * 1e3:.0f} ms"
+    )
+    result.expect(
+        last <= first * SLOWER, f"the runner worked {last / first:.2f} times as long for the last 200 as for the first"
+    )
+
+
+def _busy(samples: Samples, low: int, high: int) -> float:
+    """Seconds of CPU a trial while the trials from `low` to `high` were begun; the start itself, before the first, is left out."""
+    inside = [(begun, busy) for begun, busy in zip(samples.begun, samples.busy, strict=True) if begun and low <= begun <= high]
+    (first, since), (last, until) = inside[0], inside[-1]
+    return (until - since) / max(1, last - first)
