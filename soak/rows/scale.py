@@ -134,7 +134,7 @@ def _pace(study: StubStudy, samples: Samples, result: RowResult) -> None:
 
 
 def _busy(samples: Samples, low: int, high: int) -> float:
-    """Seconds of CPU a trial while the trials from `low` to `high` were begun; the start itself, before the first, is left out."""
+    """Seconds of CPU a trial while the trials from `low` to `high` were begun; the start before the first is left out."""
     inside = [(begun, busy) for begun, busy in zip(samples.begun, samples.busy, strict=True) if begun and low <= begun <= high]
     (first, since), (last, until) = inside[0], inside[-1]
     return (until - since) / max(1, last - first)
