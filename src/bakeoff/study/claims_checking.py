@@ -62,9 +62,9 @@ def check_claims(root: Node, kinds: dict[str, str], faults: Faults) -> None:
             _check(node, lambda text: parse_claim(text, known), faults)
     verdict = root.at("verdict")
     for colour in ("green", "yellow"):
-        node = verdict.at(colour) if verdict else None
-        if node and isinstance(node.value, str) and node.value:
-            _check(node, lambda text: parse_rule(text, known, len(nodes)), faults)
+        rule = verdict.at(colour) if verdict else None
+        if rule and isinstance(rule.value, str) and rule.value:
+            _check(rule, lambda text: parse_rule(text, known, len(nodes)), faults)
 
 
 def _metric(task: Node) -> str:
