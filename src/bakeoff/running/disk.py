@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import time
-from pathlib import Path
 
-from bakeoff.errors import RunError
 from bakeoff.running.diskspace import free_bytes, size_of
 from bakeoff.running.foresight import DiskTrend, Plans
 from bakeoff.running.stage import Stage
 
 EVERY_SECONDS = 5.0
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 class DiskGuard:
@@ -77,27 +72,3 @@ class DiskGuard:
         if text := self._trend.warning(Plans(trials, self._left[0] if self._left else 0.0, left)):
             self._stage.warn("disk", text)
         return self.shortage()
-
-
-def disk_error(root: Path, error: OSError) -> RunError | None:
-    """What an error of the disk means to the user.
-
-    Args:
-        root: the run folder.
-        error: the error that a write of the runner met.
-
-    Returns:
-        An error with path and bytes; None if it is of another kind.
-    """
-    if error.errno not in OF_THE_DISK:
-        return None
-    where = str(error.filename or root)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError(
-            f"the disk is full: {os.strerror(error.errno)}; {free_bytes(root)} bytes are free",
-            where,
-            "free some space, and the same command goes on",
-        )
-    return RunError(
-        f"the run folder cannot be written: {os.strerror(error.errno or 0)}", where, "choose another with --run-dir"
-    )

@@ -16,6 +16,7 @@ from bakeoff.errors import FormatError, LockedError, RunError
 from bakeoff.records.files import read_document, write_document
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.specs import Spec
+from bakeoff.running.diskspace import disk_error
 
 OWNER_VERSION = 1
 PATIENCE_SECONDS = 1.0  # a look by `status` holds the lock for an instant, and must not turn a runner away
@@ -123,7 +124,10 @@ def is_held(run: RunFolder) -> bool:
 
 
 def _cannot_write(run: RunFolder, error: OSError) -> RunError:
-    return RunError(f"the run folder cannot be written: {error.strerror}", str(run.root), "choose another with --run-dir")
+    known = disk_error(run.root, error)
+    return known or RunError(
+        f"the run folder cannot be written: {error.strerror}", str(run.root), "choose another with --run-dir"
+    )
 
 
 class RunLock:

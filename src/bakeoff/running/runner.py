@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import Result, State
-from bakeoff.running.disk import DiskGuard, disk_error
+from bakeoff.running.disk import DiskGuard
+from bakeoff.running.diskspace import disk_error
 from bakeoff.running.events import Listener, RunBegan, nobody
 from bakeoff.running.interrupts import Interrupted, Interrupts
 from bakeoff.running.keeping import Keeper, drop_checkpoints
