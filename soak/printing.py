@@ -15,6 +15,7 @@ from typing import Any
 
 from bakeoff.records.environment import environment
 from soak.context import Row, RowResult
+from soak.table import ROWS
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -82,7 +83,11 @@ def keep(tried: Sequence[Tried], peers: Sequence[PeerFound], size: str, seed: in
     """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"soak-{size}.json"
-    stamp = {"commit": commit(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    stamp = {
+        "commit": commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load": round(os.getloadavg()[1], 1),
+    }
     found = environment()
     with _only_writer():
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -145,16 +150,18 @@ def _row(one: Tried) -> dict[str, Any]:
 def _markdown(body: dict[str, Any]) -> str:
     found, rows = body["environment"], body["rows"]
     versions = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
-    held = sum(row["held"] for row in rows)
+    held, known = sum(row["held"] for row in rows), {row["row"] for row in rows}
+    missing = ", ".join(str(row.number) for row in ROWS if row.number not in known)
     lines = [
         "# The fault table, tried",
         "",
         f"`python -m soak --size {body['size']}`: {held} of {len(rows)} rows hold; the seconds of all rows together are"
         f" {body['seconds']:.0f}. On {found['cpu']['name']} ({found['cores']} cores), {found['platform']},"
-        f" Python {found['python']}; {versions}.",
+        f" Python {found['python']}; {versions}. Load is how many processes wanted a core in the last five minutes of a row.",
+        *(["", f"Rows that are not in it, because they were not tried so: {missing}."] if missing else []),
         "",
-        "| # | fault | must hold | tried | held | seconds | date | commit | notes |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| # | fault | must hold | tried | held | seconds | load | date | commit | notes |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         held = "yes" if row["held"] else "**no**: " + _cell("; ".join(row["faults"][:3]))
@@ -165,6 +172,7 @@ def _markdown(body: dict[str, Any]) -> str:
             row["tried"],
             held,
             row["seconds"],
+            row.get("load", ""),
             row["date"][:16].replace("T", " "),
             row["commit"],
             _cell("; ".join(row["notes"])),

@@ -54,7 +54,35 @@ def other_versions(context: Context) -> RowResult:
             faults = _refused_or_made(study.go(), study, changed, before, whole.hash)
             faults += _analysed(study) if changed.name == "analysis.json" else []
             result.blame(faults, f"{path.relative_to(whole.run)}, version {change:+d}")
+    if context.full:
+        _home_of_other_versions(context, result)
     return result
+
+
+def _home_of_other_versions(context: Context, result: RowResult) -> None:
+    """The same for what is stored for all runs: datasets, tokens, what trials took."""
+    whole = materials().study(context.place("real"), True)
+    whole = replace(whole, home=context.folder / "real" / "home")
+    whole.go()
+    for path in sorted(whole.home.rglob("*.json")):
+        if not str(json.loads(path.read_bytes()).get("format", "")).startswith("bakeoff/"):
+            continue
+        for change in (-1, 1):
+            saved = path.read_bytes()
+            _rewrite(path, change)
+            before = path.read_bytes()
+            again = replace(whole, run=context.place("real") / "again")
+            shutil.rmtree(again.run, ignore_errors=True)
+            result.tried += 1
+            ended, faults = again.go(), list[str]()
+            if ended.traceback or ended.exit not in {0, 2}:
+                faults.append(f"it ended with {ended.exit}: {ended.err[-400:]}")
+            elif ended.exit == 2 and (path.name not in ended.err or "remedy" not in ended.err or path.read_bytes() != before):
+                faults.append(f"the refusal is not clear, or it was overwritten: {ended.err[-400:]}")
+            elif ended.exit == 0 and again.hash != whole.hash:
+                faults.append(f"other results ({again.run})")
+            result.blame(faults, f"{path.relative_to(whole.home)}, version {change:+d}")
+            path.write_bytes(saved)
 
 
 def _rewrite(path: Path, change: int) -> None:

@@ -38,7 +38,8 @@ def crash_at_every_call(context: Context) -> RowResult:
         result.expect(ends[who] > 0, f"no call of the {who} was reached")
     result.notes.append(
         f"{seeds} stub trial(s) with checkpoints; the last calls that crashed: {ends};"
-        " os.fsync, rename, replace and truncate end the process before they act, a write after half of its bytes"
+        " os.fsync, rename, replace and truncate end the process before they act, a write after half of its bytes;"
+        " writes are those of Python's files: what C libraries write is not counted"
     )
     return result
 
