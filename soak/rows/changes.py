@@ -260,7 +260,7 @@ def _halves(context: Context, how: str) -> tuple[Any, Any, Callable[[Path], Any]
 
 
 def _comparable(run: RunFolder) -> str:
-    """The analysis without what tells where and when."""
+    """The analysis without what tells where and when; how many steps a log tells of depends on how long they took."""
     body = analyse(run).model_dump(mode="json")
 
     def strip(value: Any) -> Any:
@@ -273,5 +273,6 @@ def _comparable(run: RunFolder) -> str:
 
 def _of_place(key: str) -> bool:
     return any(
-        word in key for word in ("seconds", "started", "ended", "when", "inputs", "looks", "peak", "created", "run", "attempts")
+        word in key
+        for word in ("seconds", "started", "ended", "when", "curve", "inputs", "looks", "peak", "created", "run", "attempts")
     )
