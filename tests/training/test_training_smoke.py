@@ -103,8 +103,8 @@ def built(change: Callable[[Classifier], None]) -> Build:
     """How a model is built, and then broken."""
     build = full.build_model
 
-    def make(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Classifier:
-        model = build(recipe, folder, outputs, seed)
+    def make(recipe: RecipeSpec, folder: Path, outputs: int, seed: int, points: bool = False) -> Classifier:
+        model = build(recipe, folder, outputs, seed, points)
         change(model)
         return model
 

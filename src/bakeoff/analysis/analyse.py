@@ -25,6 +25,7 @@ from bakeoff.errors import RunError
 from bakeoff.records.paths import RunFolder, TrialFolder
 from bakeoff.records.results import Outputs
 from bakeoff.records.specs import Plan, TaskSpec
+from bakeoff.study.methods import is_simple
 
 Records = Mapping[str, TrialRecord]
 TestOutputs = Mapping[str, Outputs] | None
@@ -135,7 +136,7 @@ def _analyse_task(
     specs = {record.spec.recipe.name: record.spec.recipe for record in records}
     field = Field(
         trials=trials,
-        recipes={name: spec.model is None for name, spec in specs.items()},
+        recipes={name: is_simple(spec) for name, spec in specs.items()},
         measure=measure,
         split=split,
         baseline=baseline,
@@ -186,7 +187,8 @@ def check_same_examples(expected: Mapping[str, Outputs], found: Mapping[str, Out
     """
     for split in expected.keys() & found.keys():
         here, there = found[split], expected[split]
-        if here.ids != there.ids or not np.array_equal(here.gold, there.gold):
+        accepted = [one.answers and one.answers.accepted for one in (here, there)]
+        if here.ids != there.ids or not np.array_equal(here.gold, there.gold) or accepted[0] != accepted[1]:
             raise RunError(
                 f"it was scored on other {split} examples than the trials before it: they cannot be compared",
                 str(folder.root),
@@ -197,7 +199,7 @@ def check_same_examples(expected: Mapping[str, Outputs], found: Mapping[str, Out
 def _analyse_trial(
     record: TrialRecord, measure: Yardstick, splits: Mapping[str, Outputs], no_skill: Mapping[str, float]
 ) -> tuple[TrialAnalysis, NDArray[np.bool_] | None]:
-    """A trial's part, and which labels it missed on the split that ranks; None without finite outputs."""
+    """A trial's part, and which labels it missed on the split that ranks; None without labels or finite outputs."""
     if not splits:
         return describe_trial(record, None), None
     fitted = fit(measure, splits["validation"])
@@ -208,7 +210,7 @@ def _analyse_trial(
     tuning = describe_fit(measure, fitted, validation, opened)
     described = describe_trial(record, Scored(validation, opened, tuning, findings))
     threshold = fitted.rules[measure.decided_rule]
-    if not scores[judged].finite or np.isnan(threshold).any():
+    if measure.answers or not scores[judged].finite or np.isnan(threshold).any():
         return described, None
     outputs = splits[judged]
-    return described, missed_labels(outputs, measure.decide(measure.probabilities(outputs.outputs), threshold))
+    return described, missed_labels(outputs, measure.decide(measure.read(outputs), threshold))

@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ class Evidence:
         groups: groups of test examples, the same for all recipes; None if there are fewer than two examples.
         measure: the task's yardstick.
         known: replicates by recipe, metric and rule, once computed.
+        tables: what decisions follow from, by trial id, once read.
     """
 
     task: TaskAnalysis
@@ -40,6 +42,7 @@ class Evidence:
     groups: Groups | None
     measure: Yardstick
     known: dict[tuple[str, str, str], Replicates] = field(default_factory=dict, compare=False)
+    tables: dict[str, Floats] = field(default_factory=dict, compare=False)
 
     @functools.cached_property
     def gold(self) -> NDArray[np.bool_]:
@@ -62,23 +65,36 @@ class Evidence:
         """
         return [trial for trial in self.trials if trial.recipe == recipe]
 
-    def decide(self, trial: TrialAnalysis, rule: str) -> NDArray[np.bool_] | None:
-        """Which labels a trial gives each test example.
+    def read(self, trial: TrialAnalysis) -> Floats:
+        """What a trial's decisions on test follow from.
+
+        Args:
+            trial: a trial with test outputs.
+
+        Returns:
+            See `Yardstick.read`.
+        """
+        if trial.id not in self.tables:
+            self.tables[trial.id] = self.measure.read(self.tests[trial.id])
+        return self.tables[trial.id]
+
+    def decide(self, trial: TrialAnalysis, rule: str) -> NDArray[Any] | None:
+        """Which labels a trial gives each test example, or what its answers are worth.
 
         Args:
             trial: the trial.
             rule: a fixed threshold as text, `tuned`, `per-label`, or `highest`.
 
         Returns:
-            Decisions, [N, L]; None if the trial has no finite outputs, or nothing could be tuned on them.
+            Decisions, [N, L], or worth, [N, 2]; None if the trial has no finite outputs, or nothing could be tuned on them.
         """
         if trial.test is None or not trial.test.finite:
             return None
-        probabilities = self.measure.probabilities(self.tests[trial.id].outputs)
+        table = self.read(trial)
         threshold = self._threshold(trial, rule)
         if not self.measure.exclusive and np.isnan(threshold).any():
             return None
-        return self.measure.decide(probabilities, threshold)
+        return self.measure.decide(table, threshold)
 
     def _threshold(self, trial: TrialAnalysis, rule: str) -> float | Floats:
         if self.measure.exclusive:
@@ -127,12 +143,12 @@ class Evidence:
             whole[usable], without[usable] = found.whole, found.without
         return Replicates(seeds, whole, without, sizes)
 
-    def _predicted(self, trial: TrialAnalysis, rule: str) -> NDArray[np.bool_] | Floats | None:
+    def _predicted(self, trial: TrialAnalysis, rule: str) -> NDArray[Any] | None:
         if rule != NO_THRESHOLD:
             return self.decide(trial, rule)
         if trial.test is None or not trial.test.finite:
             return None
-        return self.measure.probabilities(self.tests[trial.id].outputs)
+        return self.read(trial)
 
     def label_replicates(self, recipe: str) -> list[Replicates] | None:
         """F1 of each label at each seed, at the rule of the task.
@@ -141,8 +157,10 @@ class Evidence:
             recipe: its name.
 
         Returns:
-            Replicates, one a label; None if a trial has no decisions.
+            Replicates, one a label; None if there are no labels, or a trial has no decisions.
         """
+        if self.measure.answers:
+            return None
         trials = self.of(recipe)
         decided = [self.decide(trial, self.measure.decided_rule) for trial in trials]
         given = [one for one in decided if one is not None]
@@ -178,5 +196,13 @@ def gather(task: TaskAnalysis, trials: Sequence[TrialAnalysis], tests: Mapping[s
     if not outputs:
         return None
     examples = len(next(iter(outputs.values())).ids)
-    groups = draw_groups(examples) if examples >= FEWEST_EXAMPLES else None
+    groups = draw_groups(examples, _clusters(outputs)) if examples >= FEWEST_EXAMPLES else None
     return Evidence(task, own, outputs, groups, yardstick(task.kind, task.metric))
+
+
+def _clusters(outputs: Mapping[str, Outputs]) -> NDArray[np.int32] | None:
+    """Questions on one context are not independent of one another; None where each example stands alone."""
+    answers = next(iter(outputs.values())).answers
+    if answers is None or len(np.unique(answers.contexts)) < FEWEST_EXAMPLES:
+        return None
+    return answers.contexts

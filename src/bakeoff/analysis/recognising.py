@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bakeoff.analysis.answering import no_answer_worth
 from bakeoff.analysis.recipe_model import Flag
 from bakeoff.analysis.scoring import PER_LABEL, TUNED, Fit, Yardstick
 from bakeoff.analysis.trial_model import Finding, SplitScores, TrialAnalysis
@@ -33,7 +34,7 @@ def no_skill_scores(measure: Yardstick, golds: Mapping[str, NDArray[Any]]) -> di
     """What the best constant answer scores: the level at or below which a model has learned nothing.
 
     The answer is chosen on validation, as a model's thresholds are: the labels that every example is given, or, for a
-    metric of probabilities, each label's share of positives.
+    metric of probabilities, each label's share of positives. Of questions it is that none has an answer.
 
     Args:
         measure: the task's yardstick.
@@ -45,6 +46,9 @@ def no_skill_scores(measure: Yardstick, golds: Mapping[str, NDArray[Any]]) -> di
     validation = golds["validation"]
     if not len(validation):
         return dict.fromkeys(golds, math.nan)
+    if measure.answers:
+        function = measure.metrics[measure.metric]
+        return {split: float(function(gold, no_answer_worth(gold))) for split, gold in golds.items()}
     if measure.metric in measure.ranked:
         function, answer = measure.ranked[measure.metric], validation.mean(axis=0)
     else:
@@ -71,11 +75,13 @@ def recognise(measure: Yardstick, outputs: Outputs, scores: SplitScores, fitted:
         return [_not_finite(scores, outputs)]
     score = scores.scores[measure.rule][measure.metric]
     better = score - no_skill if measure.higher_is_better else no_skill - score
-    evidence = f"{measure.metric} {score:.4f}; the best constant answer, the same labels for every example, has {no_skill:.4f}"
+    constant = "that no question has an answer" if measure.answers else "the same labels for every example"
+    evidence = f"{measure.metric} {score:.4f}; the best constant answer, {constant}, has {no_skill:.4f}"
     # a model whose logits are far too low has a tiny spread too, but still orders the examples: it is not collapsed
     if (scores.spread < COLLAPSED_SPREAD and better <= LUCK) or (scores.spread < NEARLY_CONSTANT and better <= 0):
         by = f"by more than {scores.spread:.2g}" if scores.spread else "at all"
-        widest = f"no label's probability varies {by} over {scores.examples:,} examples"
+        what = "the probability that there is none" if measure.answers else "no label's probability"
+        widest = f"{what} {'does not vary' if measure.answers else 'varies'} {by} over {scores.examples:,} examples"
         return [
             Finding(
                 kind="collapsed", text="outputs are the same for every example (collapsed)", evidence=f"{widest}; {evidence}"

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bakeoff.analysis.answering import PLAIN, describe_threshold, read_table, score_answers
 from bakeoff.analysis.calibrating import calibrate
 from bakeoff.analysis.trial_model import LabelScores, SplitScores, Tuning
 from bakeoff.catalog import registry
+from bakeoff.metrics.answer_scores import tune_threshold, worth_at
 from bakeoff.metrics.calibration import fit_temperature
 from bakeoff.metrics.labels import score_labels
 from bakeoff.metrics.multilabel import (
@@ -36,6 +38,7 @@ NO_THRESHOLD = "none"
 HIGHEST = "highest"
 """The rule of labels that exclude one another: the label with the highest output."""
 SINGLE_LABEL = "single-label"
+QUESTIONS = "qa"
 TUNED_FOR = "f1_macro"
 """What thresholds are tuned for where the task's metric needs none."""
 
@@ -55,6 +58,7 @@ class Yardstick:
         ranked: function by name of every metric that is scored on probabilities.
         fixed: the fixed thresholds, by rule.
         exclusive: whether labels exclude one another: then the highest output decides, and nothing is tuned.
+        answers: whether answers are scored by their texts: then what they are worth takes the place of decisions.
     """
 
     metric: str
@@ -64,6 +68,18 @@ class Yardstick:
     ranked: dict[str, Metric]
     fixed: dict[str, float]
     exclusive: bool = False
+    answers: bool = False
+
+    def read(self, outputs: Outputs) -> NDArray[np.float64]:
+        """What decisions follow from.
+
+        Args:
+            outputs: a trial's outputs on one split.
+
+        Returns:
+            Probability of each label, [N, L]; of answers the margin of "no answer" and what they are worth, [N, 5].
+        """
+        return read_table(outputs) if self.answers else self.probabilities(outputs.outputs)
 
     def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:
         """Probability of each label.
@@ -76,16 +92,18 @@ class Yardstick:
         """
         return softmax(logits) if self.exclusive else sigmoid(logits)
 
-    def decide(self, probabilities: NDArray[np.float64], threshold: float | NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which labels each example is given.
+    def decide(self, probabilities: NDArray[np.float64], threshold: float | NDArray[np.float64]) -> NDArray[Any]:
+        """Which labels each example is given, or what its answer is worth.
 
         Args:
-            probabilities: [N, L].
+            probabilities: of `read`, [N, L] or [N, 5].
             threshold: for all labels or one a label; without meaning where labels exclude one another.
 
         Returns:
-            [N, L].
+            Whether each label is given, [N, L]; of answers exact match and F1, [N, 2].
         """
+        if self.answers:
+            return worth_at(probabilities, float(threshold))
         return choose(probabilities) if self.exclusive else decide(probabilities, threshold)
 
     @property
@@ -126,6 +144,10 @@ def yardstick(kind: str, metric: str) -> Yardstick:
     cards = [registry.metric(name) for name in dict.fromkeys([*registry.task(kind).metrics, bare])]
     known = {**SCORES, **RANKED}
     functions = {card.name: known[card.name] if card.name in known else card.load() for card in cards}
+    if kind == QUESTIONS:
+        fixed = {PLAIN: 0.0} if asked is None else {PLAIN: 0.0, str(asked): asked}
+        rule = TUNED if asked is None else str(asked)
+        return Yardstick(bare, rule, registry.metric(bare).higher_is_better, functions, {}, fixed, answers=True)
     if kind == SINGLE_LABEL:
         return Yardstick(bare, HIGHEST, registry.metric(bare).higher_is_better, functions, {}, {}, exclusive=True)
     ranked = {card.name: functions[card.name] for card in cards if not card.thresholded}
@@ -169,6 +191,9 @@ def fit(measure: Yardstick, validation: Outputs) -> Fit:
     Returns:
         Thresholds and temperature.
     """
+    if measure.answers:
+        threshold = tune_threshold(read_table(validation), measure.metric)
+        return Fit(None, math.nan, {**measure.fixed, TUNED: threshold})
     if measure.exclusive:
         finite = outputs_are_finite(validation.outputs)
         return Fit(None, math.nan, {HIGHEST: 0.0 if finite else math.nan})
@@ -195,6 +220,8 @@ def score_split(measure: Yardstick, outputs: Outputs, fitted: Fit) -> SplitScore
     Returns:
         The scores; all nan if an output, on this split or on the one that thresholds were tuned on, is not finite.
     """
+    if measure.answers:
+        return score_answers(outputs, fitted.rules, measure.metrics)
     gold = outputs.gold.astype(bool)
     finite = outputs_are_finite(outputs.outputs)
     usable = {rule: value for rule, value in fitted.rules.items() if finite and not np.isnan(value).any()}
@@ -262,6 +289,9 @@ def describe_fit(measure: Yardstick, fitted: Fit, validation: SplitScores, opene
         The facts; None where nothing is tuned.
     """
     tuned, name = fitted.tuned, measure.tuned_for
+    if measure.answers:
+        scores = [split.scores[TUNED][name] for split in (validation, opened) if split is not None]
+        return describe_threshold(name, TUNED, float(fitted.rules[TUNED]), measure.gain(*scores) if len(scores) > 1 else None)
     if tuned is None:
         return None
     gap = {}

@@ -61,9 +61,9 @@ def mean_labels(labels: Sequence[LabelScores]) -> LabelScores | None:
         labels: of each seed.
 
     Returns:
-        The means; None without a seed.
+        The means; None without a seed, or without labels.
     """
-    if not labels:
+    if not labels or not labels[0].f1:
         return None
     return LabelScores(
         **{name: np.mean([getattr(seed, name) for seed in labels], axis=0).tolist() for name in LabelScores.model_fields}

@@ -114,6 +114,7 @@ DATASETS = (
     ),
     DatasetCard(
         name="squad_v2",
+        task="qa",
         summary="questions on paragraphs of an encyclopedia, some without an answer there",
         source="Rajpurkar, Jia and Liang, Know What You Don't Know: Unanswerable Questions for SQuAD, ACL 2018",
         path="bakeoff.data.squad:read_folder",

@@ -60,10 +60,10 @@ LOSSES = (
     ),
     LossCard(
         name="cross-entropy",
-        summary="cross-entropy over labels that exclude one another",
+        summary="cross-entropy over labels that exclude one another, or over the tokens that an answer may begin or end at",
         source="the mean of -log softmax(x) at the true label; equal to torch.nn.functional.cross_entropy",
         path="bakeoff.losses.cross_entropy:CrossEntropy",
         settings=CrossEntropySettings,
-        tasks=("single-label",),
+        tasks=("single-label", "qa"),
     ),
 )

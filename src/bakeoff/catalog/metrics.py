@@ -32,6 +32,16 @@ def _single(name: str, summary: str, source: str) -> MetricCard:
     )
 
 
+def _answer(name: str, summary: str) -> MetricCard:
+    return MetricCard(
+        name=name,
+        summary=summary,
+        source="the published evaluation of SQuAD v2: Rajpurkar, Jia and Liang, ACL 2018",
+        path=f"bakeoff.metrics.answer_scores:{name}",
+        tasks=("qa",),
+    )
+
+
 def _ranked(name: str, summary: str) -> MetricCard:
     return MetricCard(
         name=name,
@@ -61,4 +71,9 @@ METRICS = (
     _single("accuracy", "share of examples whose label is right", "equal to scikit-learn's accuracy_score"),
     _single("f1", "F1 of the last label: the positive one of a task with two", "equal to scikit-learn's f1_score"),
     _single("mcc", "Matthews' correlation coefficient", "equal to scikit-learn's matthews_corrcoef; Gorodkin, 2004"),
+    _answer("answer_f1", "F1 of the words of an answer and of the accepted one that it fits best, averaged over questions"),
+    _answer("exact_match", "share of questions whose answer is an accepted one, or that rightly get none"),
+    _answer("has_answer_f1", "F1 of words, averaged over the questions that have an answer"),
+    _answer("has_answer_exact_match", "share of the questions with an answer that get an accepted one"),
+    _answer("no_answer_accuracy", "share of the questions without an answer that rightly get none"),
 )

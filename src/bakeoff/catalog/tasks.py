@@ -23,4 +23,10 @@ TASKS = (
             *(card.name for card in METRICS if "single-label" in card.tasks and card.name not in SINGLE_FIRST),
         ),
     ),
+    TaskCard(
+        name="qa",
+        summary="the span of a context that answers a question, or that there is none",
+        path="bakeoff.tasks.question_answering:QuestionAnswering",
+        metrics=tuple(card.name for card in METRICS if "qa" in card.tasks),
+    ),
 )

@@ -55,7 +55,9 @@ def import_(
     id_: Annotated[str | None, typer.Option("--id", help="Own data: the column of the ids.")] = None,
     group: Annotated[str | None, typer.Option("--group", help="Own data: rows that share this stay in one split.")] = None,
     delimiter: Annotated[str | None, typer.Option("--delimiter", help="Own data: what separates fields.")] = None,
-    separator: Annotated[str | None, typer.Option("--separator", help="Own data: what separates labels in a field; none for nothing.")] = None,
+    separator: Annotated[
+        str | None, typer.Option("--separator", help="Own data: what separates labels in a field; none for nothing.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a dataset's raw files, or data of your own, and store them."""

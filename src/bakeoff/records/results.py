@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bakeoff.errors import FormatError
+from bakeoff.records.answers import Answers
 from bakeoff.records.files import read_document, sha256_bytes, sha256_file, write_bytes, write_document
 from bakeoff.records.paths import TrialFolder
 from bakeoff.records.specs import Spec
@@ -270,13 +271,15 @@ class Outputs:
 
     Attributes:
         ids: example ids, [N] text.
-        outputs: logits, [N, L] float32.
+        outputs: logits, [N, L] float32; of questions the scores of "no answer" and of the best answer, [N, 2].
         gold: targets, [N, L] uint8.
+        answers: the answers to questions; None for other kinds of task.
     """
 
     ids: list[str]
     outputs: NDArray[np.float32]
     gold: NDArray[np.uint8]
+    answers: Answers | None = None
 
     def write(self, path: Path) -> None:
         """Write an `.npz` whose bytes depend on the content alone.
@@ -292,6 +295,7 @@ class Outputs:
             "id_offsets": offsets,
             "outputs": np.ascontiguousarray(self.outputs, dtype=np.float32),
             "gold": np.ascontiguousarray(self.gold, dtype=np.uint8),
+            **(self.answers.arrays() if self.answers is not None else {}),
         }
         target = io.BytesIO()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -320,7 +324,7 @@ class Outputs:
                 raw = archive["ids"].tobytes()
                 offsets = archive["id_offsets"]
                 ids = [raw[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(offsets)]
-                return Outputs(ids, archive["outputs"], archive["gold"])
+                return Outputs(ids, archive["outputs"], archive["gold"], Answers.of(archive))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise FormatError(f"stored outputs cannot be read: {error}", str(path), "run the trial again") from error
 

@@ -88,6 +88,8 @@ class Task(Entry):
         train_limit: examples drawn from the train split; None means all.
         validation_limit: the same for validation.
         test_limit: the same for test.
+        stride: for `qa`: tokens of the context that neighbouring windows share; None for other kinds.
+        max_answer: for `qa`: tokens that an answer may have at most; None for other kinds.
     """
 
     dataset: str
@@ -99,6 +101,8 @@ class Task(Entry):
     train_limit: int | None = None
     validation_limit: int | None = None
     test_limit: int | None = None
+    stride: int | None = None
+    max_answer: int | None = None
 
 
 class Study(BaseModel):

@@ -14,6 +14,10 @@ from bakeoff.study.shape import NAME_PATTERN, TaskEntry
 from bakeoff.study.tree import Node, names_in
 
 THRESHOLD = re.compile(r"0?\.[0-9]+")
+QA = "qa"
+MAX_ANSWER = 30
+"""Tokens that an answer may have at most: as in Devlin et al., BERT, NAACL 2019, and its published code."""
+DEFAULT_LENGTH: int = TaskEntry.model_fields["max_length"].default
 
 
 def task_kind(task: Node) -> str:
@@ -51,11 +55,25 @@ def check_task(task: Node, folder: Path, faults: Faults) -> None:
     kind = task_kind(task)
     if kind_node and kind and isinstance(card, DatasetCard) and card.task != kind:
         faults.add(kind_node, f"the dataset {card.name} is for {card.task} tasks", card.task)
+    _check_windows(task, kind, faults)
     kind_card = cards("task").get(kind)
     if metric and isinstance(metric.value, str) and metric.value:
         known = kind_card.metrics if isinstance(kind_card, TaskCard) else tuple(cards("metric"))
         if metric.value not in known:
             faults.add_name(metric, "metric", known)
+
+
+def _check_windows(task: Node, kind: str, faults: Faults) -> None:
+    """Only questions on contexts have windows, and neighbouring ones must not share all that they hold."""
+    stride, length = task.at("stride"), task.at("max_length")
+    for node in (stride, task.at("max_answer")):
+        if node is not None and node.value is not None and kind and kind != QA:
+            faults.add(node, f"only tasks of the kind {QA} have windows and answers", "leave it out", key=True)
+    if stride is None or not isinstance(stride.value, int):
+        return
+    whole = length.value if length is not None and isinstance(length.value, int) else DEFAULT_LENGTH
+    if stride.value > whole // 2:
+        faults.add(stride, "windows that share more than half of their tokens hardly move on", f"at most {whole // 2}")
 
 
 def _is_name(node: Node) -> bool:
@@ -68,7 +86,9 @@ def _check_source(task: Node, folder: Path, faults: Faults) -> None:
     if not task.is_mapping:
         return
     if dataset is None and file is None:
-        faults.add(task, "its data are missing", "dataset: a name of the catalog, or file: a path of your own", missing="dataset")
+        faults.add(
+            task, "its data are missing", "dataset: a name of the catalog, or file: a path of your own", missing="dataset"
+        )
     if dataset is not None and file is not None:
         faults.add(file, "the data stand twice", "either dataset or file", key=True)
     if file is None and columns is not None:
@@ -108,6 +128,11 @@ def resolve_task(task: Node, entry: TaskEntry, folder: Path) -> Task:
     card = cards("task")[kind]
     assert isinstance(card, TaskCard)
     resolved = {**entry.model_dump(), "kind": kind, "metric": entry.metric or card.metrics[0], "columns": entry.columns}
+    if kind == QA:
+        resolved |= {
+            "stride": entry.max_length // 3 if entry.stride is None else entry.stride,
+            "max_answer": entry.max_answer or MAX_ANSWER,
+        }
     if entry.file is not None:
         resolved |= {"dataset": own_name(entry.file), "file": str((folder / Path(entry.file).expanduser()).resolve())}
     return Task(**resolved)

@@ -175,6 +175,8 @@ class TaskEntry(Entry):
         train_limit: examples drawn from the train split; null means all.
         validation_limit: the same for validation.
         test_limit: the same for test.
+        stride: for `qa`: tokens of the context that neighbouring windows share; without it, a third of `max_length`.
+        max_answer: for `qa`: tokens that an answer may have at most; without it, 30.
     """
 
     dataset: Text | None = None
@@ -186,6 +188,8 @@ class TaskEntry(Entry):
     train_limit: Annotated[int, Field(ge=1)] | None = None
     validation_limit: Annotated[int, Field(ge=1)] | None = None
     test_limit: Annotated[int, Field(ge=1)] | None = None
+    stride: Annotated[int, Field(ge=0)] | None = None
+    max_answer: Annotated[int, Field(ge=1)] | None = None
 
 
 class MatrixEntry(Entry):

@@ -39,7 +39,7 @@ def shared_outputs(
         own = outputs(rows[ranks.rank :: ranks.count])
     if ranks.agree(own is None) or own is None:
         raise Preempted
-    logits = np.zeros((len(rows), own.shape[1]), dtype=np.float32)
+    logits = np.zeros((len(rows), *own.shape[1:]), dtype=np.float32)
     logits[ranks.rank :: ranks.count] = own
     return ranks.merge(logits)
 
@@ -65,18 +65,20 @@ def outputs_of(
         budget: rows times longest row of a pass at most; it changes outputs by rounding alone.
 
     Returns:
-        Logits in the order of `rows`, [N, L] float32.
+        Logits in the order of `rows`, [N, L] float32; of a model that points at tokens [N, 2, T], -inf behind a row's last.
     """
     was_training = model.training
     model.eval()
     place = np.empty(int(rows.max()) + 1 if len(rows) else 0, dtype=np.int64)
     place[rows] = np.arange(len(rows))
-    logits = np.empty((len(rows), model.head.out_features), dtype=np.float32)
+    # of the whole split, so that all processes that share the work agree
+    longest = int(store.lengths(split, np.arange(store.sizes[split])).max(initial=0))
+    logits = np.full((len(rows), *model.shape(longest)), -np.inf, dtype=np.float32)
     with torch.no_grad():
         for batch in evaluation_batches(store, split, rows, budget):
             progress.check()
             with autocast():  # type: ignore[operator]
                 values = model(batch)
-            logits[place[batch.rows]] = values.float().cpu().numpy()
+            logits[place[batch.rows], ..., : values.shape[-1]] = values.float().cpu().numpy()
     model.train(was_training)
     return logits

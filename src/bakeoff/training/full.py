@@ -17,8 +17,8 @@ from bakeoff.catalog import registry
 from bakeoff.errors import ModelError
 from bakeoff.losses.base import Loss, LossFacts, make_loss
 from bakeoff.records.files import sha256_file
+from bakeoff.records.results import Outputs
 from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
-from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.adapting import adapt, frozen_hash
 from bakeoff.training.anatomy import EXAMINED_ROWS, examine
 from bakeoff.training.arithmetic import make_accelerator
@@ -31,6 +31,8 @@ from bakeoff.training.course import Course
 from bakeoff.training.evaluation import outputs_of, shared_outputs
 from bakeoff.training.health import Diverged, Probe
 from bakeoff.training.loop import Trainer, TrainingData
+from bakeoff.training.material import Material, Questions, open_material
+from bakeoff.training.spans import SpanFinder, span_loss
 from bakeoff.training.work import Work
 
 CHECKED_ROWS = 16
@@ -51,7 +53,7 @@ def load_loss(component: Component, targets: NDArray[np.float32]) -> Loss:
     return make_loss(component.name, component.settings, LossFacts(positives=counts.tolist(), examples=len(targets)))
 
 
-def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Classifier:
+def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int, points: bool = False) -> Classifier:
     """The classifier of a recipe, before its first step.
 
     Args:
@@ -59,16 +61,20 @@ def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int) -> Cl
         folder: the pretrained model.
         outputs: logits a row.
         seed: governs the head's start.
+        points: whether it points at tokens in place of giving logits a row.
 
     Returns:
         The classifier on the CPU.
     """
     assert recipe.training is not None
     assert recipe.pooling is not None
-    backbone = Backbone(folder, recipe.pooling, dropout=recipe.training.dropout)
+    # what points at tokens pools nothing, and a pooler would be trained by nothing
+    backbone = Backbone(folder, "first" if points else recipe.pooling, dropout=recipe.training.dropout)
     adapt(backbone, recipe.method, seed)
     if recipe.training.gradient_checkpointing:
         backbone.checkpoint_activations()
+    if points:
+        return SpanFinder(backbone, seed)
     return Classifier(backbone, outputs, seed, recipe.training.dropout)
 
 
@@ -109,16 +115,17 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     assert work.tokens is not None
     assert recipe.model is not None
     accelerator = make_accelerator(spec, recipe.model.family)
-    store = TokenStore.open(work.tokens, work.dataset.fingerprint)
-    model = build_model(recipe, work.model, work.task.outputs, work.trial.seed)
+    material = open_material(work)
+    points = isinstance(material, Questions)
+    model = build_model(recipe, work.model, work.task.outputs, work.trial.seed, points)
     check_fit(model, work)
     spec = fit_memory(work, spec, model)
-    data = TrainingData(store, work.rows("train"), work.task.targets(work.gold("train")))
-    note = settle_packing(model, make_batch(store, "train", data.rows[:CHECKED_ROWS]))
+    data = TrainingData(material.store, material.rows("train"), material.targets())
+    note = settle_packing(model, make_batch(data.store, "train", data.rows[:CHECKED_ROWS]))
     if note:
         work.progress.say("note", text=note)
     model.to(accelerator.device)
-    loss = load_loss(recipe.loss, data.targets).to(accelerator.device)
+    loss = (span_loss(recipe.loss) if points else load_loss(recipe.loss, data.targets)).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
     return trainer, note
@@ -175,13 +182,14 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
     """
     frozen = frozen_hash(trainer.model)
     model, data, spec, loss = trainer.model, trainer.data, trainer.spec, trainer.loss
+    material = open_material(work, data.store)
     work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
-    trainer.probe = make_probe(work, trainer)
+    trainer.probe = None if isinstance(material, Questions) else make_probe(work, trainer)
     best = Best(work.leader.checkpoints / "best.safetensors", spec.early_stopping, work.ranks.leads)
     course = Course(work, trainer, best)
     course.take_up()
     with work.in_phase("training"):
-        course.train(partial(_validate, work, trainer, best, course.history))
+        course.train(partial(_validate, material, trainer, best, course.history))
     if best.step == 0:
         raise Diverged(trainer.done - 1, [], trainer.health.norms[-10:], "no validation gave finite outputs")
     course.finish()
@@ -193,7 +201,11 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
         "stopped_early": trainer.done < trainer.total_steps,
         "examples": trainer.examples,
         "tokens": trainer.tokens,
-        "health": {**trainer.health.facts(), "update_ratio": trainer.updates.history, **trainer.probe.suspicions},
+        "health": {
+            **trainer.health.facts(),
+            "update_ratio": trainer.updates.history,
+            **(trainer.probe.suspicions if trainer.probe else {}),
+        },
         "best_step": best.step,
         "history": course.history,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -206,11 +218,11 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
         **model.backbone.facts(),
     }
     with course.kept_where_interrupted():
-        outputs = {split: _outputs(work, trainer, split, work.rows(split)) for split in ("validation", "test")}
+        outputs = {split: _examples(material, trainer, split) for split in ("validation", "test")}
     if not work.ranks.leads:
         return
     if work.trial.recipe.method.name == "lora":
-        batch = make_batch(data.store, "validation", work.rows("validation")[:EXAMINED_ROWS])
+        batch = make_batch(data.store, "validation", material.rows("validation")[:EXAMINED_ROWS])
         facts["anatomy"] = examine(model.backbone, batch, work.trial.recipe.method.settings)
         _base_facts(frozen, frozen_hash(model))  # nothing that was merged is left in it
     if work.keep_model:
@@ -259,21 +271,24 @@ def _outputs(work: Work, trainer: Trainer, split: str, rows: NDArray[np.int64]) 
         return shared_outputs(work.ranks, compute, rows)
 
 
+def _examples(material: Material, trainer: Trainer, split: str) -> Outputs:
+    return material.outputs(split, _outputs(material.work, trainer, split, material.rows(split)))
+
+
 def _training(work: Work) -> TrainingSpec:
     assert work.trial.recipe.training is not None
     return work.trial.recipe.training
 
 
-def _validate(work: Work, trainer: Trainer, best: Best, history: list[dict[str, Any]], step: int, loss: float) -> bool:
+def _validate(material: Material, trainer: Trainer, best: Best, history: list[dict[str, Any]], step: int, loss: float) -> bool:
     """Score the validation rows; the return value says whether training ends here."""
-    rows = work.rows("validation")
-    logits = _outputs(work, trainer, "validation", rows)
-    scores = work.task.score(logits, work.gold("validation"))
+    work, outputs = material.work, _examples(material, trainer, "validation")
+    scores = material.score(outputs)
     metric = work.trial.task.metric
     higher = registry.metric(metric.partition("@")[0]).higher_is_better
     epoch = step / trainer.steps_per_epoch
     work.progress.say("validation", step=step, epoch=epoch, scores={metric: scores[metric]}, loss=loss)
-    ended = bool(np.isfinite(logits).all()) and best.consider(trainer, step, scores, metric, higher)
+    ended = bool(np.isfinite(outputs.outputs).all()) and best.consider(trainer, step, scores, metric, higher)
     # last: what was interrupted before is done again
     history.append({"step": step, "epoch": epoch, "loss": loss, "validation": scores})
     return ended

@@ -53,9 +53,12 @@ def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str
     from bakeoff.data.dataset import open_dataset
     from bakeoff.tasks.tokenizer import load_tokenizer
     from bakeoff.tasks.tokens import build_store
+    from bakeoff.tasks.windows import Cut, build_windows
 
-    tokenizer = load_tokenizer(Path(job.model))
-    return build_store(open_dataset(Path(job.dataset)), tokenizer, job.max_length, Path(job.tokens), progress.check)
+    tokenizer, dataset = load_tokenizer(Path(job.model)), open_dataset(Path(job.dataset))
+    if job.stride is not None:
+        return build_windows(dataset, tokenizer, Cut(job.max_length, job.stride), Path(job.tokens), progress.check)
+    return build_store(dataset, tokenizer, job.max_length, Path(job.tokens), progress.check)
 
 
 def features(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
