@@ -52,8 +52,10 @@ def threshold(value: float | None) -> str:
     Returns:
         Four decimals, or two digits below 0.001, with an exponent below a millionth.
     """
-    if value is None or not math.isfinite(value) or value >= 0.001 or value == 0:
-        return score(value)
+    if value is not None and math.isinf(value):  # of the score of "no answer": never, or always
+        return "∞" if value > 0 else "−∞"
+    if value is None or not math.isfinite(value) or abs(value) >= 0.001 or value == 0:
+        return score(value).replace("-", "−")
     if value < 1e-6:
         return f"{value:.1e}".replace("-", "−")
     return f"{value:.{1 - math.floor(math.log10(value))}f}"
