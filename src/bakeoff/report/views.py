@@ -16,6 +16,8 @@ TUNED_RULES = ("tuned", "per-label")
 NO_THRESHOLD = "none"
 HIGHEST = "highest"
 """The rule of labels that exclude one another: there are no thresholds to show."""
+QUESTIONS = "qa"
+"""The kind of task whose answers are scored by their texts: there is a threshold for "no answer", and none for labels."""
 IN_FULL = tuple(f"{part}_{average}" for part in ("f1", "precision", "recall") for average in ("macro", "micro", "weighted"))
 LABELS_THAT_DIFFER = 8
 
@@ -32,7 +34,8 @@ def task_view(analysis: Analysis, task: TaskAnalysis, trials: list[TrialAnalysis
         Tables and sentences by name.
     """
     metric = task.bare_metric if task.rule != NO_THRESHOLD else "f1_macro"
-    thresholds = task.rule != HIGHEST
+    questions = task.kind == QUESTIONS
+    thresholds = task.rule != HIGHEST and not questions
     rules = sorted(
         {*SHOWN_RULES, task.rule} - {NO_THRESHOLD}, key=lambda rule: (rule in TUNED_RULES, rule == "per-label", rule)
     )
@@ -46,11 +49,13 @@ def task_view(analysis: Analysis, task: TaskAnalysis, trials: list[TrialAnalysis
         "decided": decided,
         "decided_words": words.decided_at(decided),
         "thresholds": thresholds,
+        "questions": questions,
         "rules": rules,
         "tables": [rule_table(task, split, metric, rules) for split in splits],
         "metrics": [metric_table(task, split, decided) for split in splits],
         "in_full": in_full(task) if thresholds else [],
-        "tuning": tuning_table(task, trials),
+        "tuning": [] if questions else tuning_table(task, trials),
+        "no_answer": tuning_table(task, trials) if questions else [],
         "folds": max((trial.tuning.folds for trial in trials if trial.tuning is not None), default=0),
         "bins": max((len(entry.calibration.counts) for entry in task.standings if entry.calibration), default=0),
         "unequal": words.unequal_tuning(task),
@@ -145,6 +150,7 @@ def tuning_table(task: TaskAnalysis, trials: list[TrialAnalysis]) -> list[dict[s
                     "thresholds": [tuning.threshold for tuning in fitted],
                     "kappas": [tuning.kappa for tuning in fitted],
                     "metric": fitted[0].metric,
+                    "answered": standing.predicted.get(task.split, {}).get("tuned"),
                     "optimism": standing.optimism,
                     "gap": standing.gap,
                 }
