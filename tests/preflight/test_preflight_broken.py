@@ -18,7 +18,7 @@ from bakeoff.data.dataset import write_dataset
 from bakeoff.data.importing import import_dataset, packaged_folder
 from bakeoff.data.rows import Import, Row
 from bakeoff.data.store import find_dataset
-from bakeoff.preflight.findings import Severity
+from bakeoff.preflight.findings import Finding, Severity
 from bakeoff.preflight.gpus import Gpu, Gpus, User
 from bakeoff.preflight.machine import Package
 from bakeoff.testing.checks import check_check, check_finding
@@ -359,12 +359,17 @@ def test_a_remedy_that_sets_a_value_mends_it(name: str, setup: Setup) -> None:
     spoil, _, check, words, _ = BROKEN[name]
     setup.look()
     spoil(setup)
+
+    def found_now() -> list[Finding]:
+        return [finding for one, finding in setup.look().findings if one.name == check and words in finding.what]
+
+    assert found_now(), "nothing is broken, so nothing can be mended"
     for _ in range(3):  # a value a recipe
-        found = [finding for one, finding in setup.look().findings if one.name == check and words in finding.what]
+        found = found_now()
         if not found:
-            return
+            break
         values = re.findall(r"--set ('[^']*'|\S+)", found[0].remedy)
         if name == "no disk for the run":
             setup.run_dir = None  # the remedy names another disk first
         setup.overrides += tuple(shlex.split(value)[0] for value in values)
-    raise AssertionError(found[0].remedy)
+    assert found_now() == []

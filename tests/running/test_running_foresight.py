@@ -118,4 +118,8 @@ def test_processor_time_is_that_of_the_processes(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_takes_no_sample_ends_nothing(tmp_path: Path) -> None:
-    take_sample(Watched(AttemptFolder(tmp_path / "gone"), [os.getpid()]), {})
+    watched = Watched(AttemptFolder(tmp_path / "gone"), [os.getpid()])
+    take_sample(watched, {"ram_free_bytes": 5})
+    assert not (tmp_path / "gone").exists()
+    take_sample(watched, {"ram_free_bytes": 3})  # the sampler goes on, and peaks are kept all the same
+    assert watched.peaks["ram_free_bytes"] == 3

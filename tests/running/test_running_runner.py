@@ -271,18 +271,24 @@ def test_a_look_at_the_lock_turns_no_runner_away(make_order: MakeOrder) -> None:
     stop = threading.Event()
 
     def look() -> None:
+        nonlocal looks
         while not stop.is_set():
             is_held(run_folder)
+            looks += 1
 
+    looks = 0
+    taken = 0
     thread = threading.Thread(target=look)
     thread.start()
     try:
         for _ in range(50):
             with RunLock(run_folder):
-                pass
+                taken += 1
     finally:
         stop.set()
         thread.join()
+    assert taken == 50
+    assert looks > 0
 
 
 def test_a_run_folder_that_cannot_be_made_is_an_error(make_order: MakeOrder, tmp_path: Path) -> None:

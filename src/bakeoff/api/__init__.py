@@ -1,0 +1,46 @@
+"""The public Python face: what the commands do, as functions. Everything is imported when it is first used.
+
+from bakeoff import api
+summary = api.run("demo")
+print(api.analyse(summary.run.root).tasks[0].leader)
+"""
+
+from __future__ import annotations
+
+from bakeoff.api.losses import draw_losses, inspect_losses
+from bakeoff.api.provisions import fetch, fetch_model, pack, unpack
+from bakeoff.api.reading import analyse, compare, example_texts, report, verdict, write_report
+from bakeoff.api.runs import RunOptions, cancel, choose_folder, clean, find_run, retry, run, run_command, runs, status
+from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, plan, stored_study
+
+__all__ = [
+    "PlannedStudy",
+    "RunOptions",
+    "analyse",
+    "begin",
+    "cancel",
+    "check",
+    "choose_folder",
+    "clean",
+    "compare",
+    "draw_losses",
+    "estimate",
+    "example_texts",
+    "explain",
+    "fetch",
+    "fetch_model",
+    "find_run",
+    "inspect_losses",
+    "pack",
+    "plan",
+    "report",
+    "retry",
+    "run",
+    "run_command",
+    "runs",
+    "status",
+    "stored_study",
+    "unpack",
+    "verdict",
+    "write_report",
+]
