@@ -210,3 +210,11 @@ def test_what_it_means_when_they_lose_one_another(
     if any(outcome is not None and outcome.state is State.OOM for outcome in outcomes):
         assert word is not None
         assert word.state is State.OOM
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_one_that_did_not_notice_the_death_of_another_is_no_sign_that_all_were_killed(tmp_path: Path, victim: int) -> None:
+    attempt = AttemptFolder(tmp_path)
+    why = collective_fault(attempt, [-9, -9], Cause.ITSELF, [1 - victim])
+    assert why == "another process of the trial ended without a word (killed by signal 9 (SIGKILL)), and nobody noticed"
+    assert collective_fault(attempt, [-9, -9], Cause.INTERRUPT, [1 - victim]) == ""

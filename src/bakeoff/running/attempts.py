@@ -207,8 +207,10 @@ def _decide(stage: Stage, attempt: Attempt, ending: Ending) -> tuple[Decision, R
         return decide(Ended(turn.trial, ending, judged, attempt.settings, attempt.history)), None
     said = rank_outcome(attempt.folder, attempt.ranks)
     judged = judge(turn.trial, stage.order.run.trial(turn.id), attempt.folder, ending, limits, said)
-    exits = [attempt.watch.exits[handle] for handle in attempt.watch.handles]
-    lost = collective_fault(attempt.folder, exits, ending.cause)
+    handles = attempt.watch.handles
+    exits = [attempt.watch.exits[handle] for handle in handles]
+    left_behind = [rank for rank, handle in enumerate(handles) if handle in attempt.watch.left_behind]
+    lost = collective_fault(attempt.folder, exits, ending.cause, left_behind)
     # of several, the others say that one has gone, and only the kernel knows why
     killed = (judged.lost or bool(lost)) and SIGKILL in exits and ending.cause is Cause.ITSELF
     ended = Ended(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from bakeoff.errors import RunError
@@ -105,13 +105,16 @@ def rank_outcome(attempt: AttemptFolder, ranks: int) -> Outcome | None:
     return next(iter([*causes, *found]), None)
 
 
-def collective_fault(attempt: AttemptFolder, exits: Sequence[int | None], cause: Cause) -> str:
+def collective_fault(
+    attempt: AttemptFolder, exits: Sequence[int | None], cause: Cause, left_behind: Collection[int] = ()
+) -> str:
     """Whether the processes of a trial lost one another, so that it goes on with one device.
 
     Args:
         attempt: the attempt's folder.
         exits: exit status of each process, by rank; None where it was lost with the process that started it.
         cause: why the attempt ended.
+        left_behind: ranks that the runner killed, because they had not noticed that another was gone.
 
     Returns:
         Why; empty if it ended for another reason: it completed, was interrupted or too long, a process says what went wrong
@@ -125,6 +128,9 @@ def collective_fault(attempt: AttemptFolder, exits: Sequence[int | None], cause:
     counting = rank_outcome(attempt, len(exits))
     if counting is not None:
         return counting.reason if _is_collective(counting) else ""
+    if left_behind:  # what killed the other did not kill these: they were not all killed at once
+        gone = next(rank for rank in range(len(exits)) if rank not in left_behind)
+        return f"another process of the trial ended without a word ({describe_exit(exits[gone])}), and nobody noticed"
     if all(status in (SIGKILL_EXIT, None) for status in exits):
         return ""
     lost = [(rank, status) for rank, status in enumerate(exits) if outcomes[rank] is None and status != SIGKILL_EXIT]

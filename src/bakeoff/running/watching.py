@@ -190,6 +190,7 @@ class Watch:
         self._began = self._last_record = time.monotonic()
         self._cause: Cause | None = None
         self._kill_at: float | None = None
+        self._left_behind: set[Handle] = set()
 
     @property
     def seconds(self) -> float:
@@ -210,6 +211,11 @@ class Watch:
     def exits(self) -> dict[Handle, int | None]:
         """Exit status of each process that has ended."""
         return self._exits
+
+    @property
+    def left_behind(self) -> set[Handle]:
+        """Processes that did not follow one of the others that had ended by itself, and were killed for that."""
+        return self._left_behind
 
     def take(self, ended: Ended) -> None:
         """Take note of an end.
@@ -235,6 +241,8 @@ class Watch:
             self.end(cause)
         if self._kill_at is not None and now > self._kill_at:
             self._kill_at = now + KILL_AGAIN_SECONDS
+            if self._cause is None:
+                self._left_behind.update(self._open)
             for handle in self._open:
                 self._executor.kill(handle)
 
