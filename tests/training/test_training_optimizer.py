@@ -83,7 +83,8 @@ def test_equal_to_torchs_adamw_with_clipping(model_of: ModelOf, family: str, cha
         clipped += float(norm) > spec.clip_norm
     assert clipped not in (0, STEPS) or spec.clip_norm != 1.0  # both sides of the limit were met
     for name, found in comparable(weights(model)).items():
-        torch.testing.assert_close(found, weights(plain)[name], rtol=0, atol=1e-6, msg=lambda text, at=name: f"{at}: {text}")
+        # a step moves a weight by up to the rate, whatever its gradient's size: rounding of the smallest ones is seen
+        torch.testing.assert_close(found, weights(plain)[name], rtol=0, atol=5e-6, msg=lambda text, at=name: f"{at}: {text}")
         assert not torch.equal(found, start[name]), name
 
 
@@ -110,7 +111,8 @@ def test_a_step_with_nan_leaves_every_bit_and_the_next_goes_on(model_of: ModelOf
                 assert torch.equal(found, before[other]), f"{poison} in {name} changed {other}"
     assert torch.isfinite(advance(model, optimizer, 3))
     for name, found in comparable(weights(model)).items():
-        torch.testing.assert_close(found, weights(plain)[name], rtol=0, atol=1e-6, msg=lambda text, at=name: f"{at}: {text}")
+        # a step moves a weight by up to the rate, whatever its gradient's size: rounding of the smallest ones is seen
+        torch.testing.assert_close(found, weights(plain)[name], rtol=0, atol=5e-6, msg=lambda text, at=name: f"{at}: {text}")
 
 
 def test_clearing_removes_every_trace_of_a_bad_gradient(model_of: ModelOf) -> None:

@@ -95,10 +95,17 @@ def _touch_lazy_parts(families: list[str]) -> None:
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent() -> None:
-    """Have the system kill this child when the warm parent dies, however it dies; Linux alone can do that."""
+def die_with_parent(parent: int) -> None:
+    """Have the system kill this child when the warm parent dies, however it dies; Linux alone can do that.
+
+    Args:
+        parent: the warm parent's process. One that died between the fork and this call sends no signal any more, so the
+            child ends at once if it has another parent by now.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 class Parent:
@@ -129,18 +136,19 @@ class Parent:
             request: `id`, `folder`, `console`, `environment`.
         """
         gc.freeze()  # the children share the parent's pages for longer
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._be_child(request)
+            self._be_child(request, parent)
         self.children[pid] = request["id"]
         self.say(forked={"id": request["id"], "pid": pid})
 
-    def _be_child(self, request: dict[str, Any]) -> None:
+    def _be_child(self, request: dict[str, Any], parent: int) -> None:
         """Never returns."""
         status = 1
         try:
             os.setsid()
-            die_with_parent()
+            die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.environ.update(request.get("environment", {}))
