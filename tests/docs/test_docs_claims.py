@@ -12,7 +12,7 @@ from bakeoff.study.claims_parsing import parse_claim
 from bakeoff.study.verdict_rules import DEFAULT_GREEN, DEFAULT_YELLOW, Said, parse_rule
 
 PAGE = (Path(__file__).parents[2] / "docs" / "claims.md").read_text()
-KNOWN = vocabulary(["bce", "asl", "asl70-focal30"], {"goemotions": ("multilabel", "f1_macro")})
+KNOWN = vocabulary({key: ["goemotions"] for key in ("bce", "asl", "asl70-focal30")}, {"goemotions": ("multilabel", "f1_macro")})
 ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 

@@ -25,8 +25,11 @@ from bakeoff.study.claims_parsing import parse_claim
 from bakeoff.study.claims_words import SentenceError
 from bakeoff.study.verdict_rules import ALL, ClaimIs, DeviceFallBack, Said, TrialsFailed, parse_rule
 
-ONE = vocabulary(["bce", "asl", "asl70-focal30"], {"goemotions": ("multilabel", "f1_macro")})
-TWO = vocabulary(["bce", "asl", "2e-4"], {"goemotions": ("multilabel", ""), "sst2": ("single-label", "accuracy")})
+ONE = vocabulary({key: ["goemotions"] for key in ("bce", "asl", "asl70-focal30")}, {"goemotions": ("multilabel", "f1_macro")})
+TWO = vocabulary(
+    {**{key: ["goemotions", "sst2"] for key in ("bce", "asl", "2e-4")}, "rare": ["goemotions"], "alone": ["squad"]},
+    {"goemotions": ("multilabel", ""), "sst2": ("single-label", "accuracy"), "squad": ("qa", "")},
+)
 F1 = Measure("goemotions", "f1_macro")
 
 READ: dict[str, Any] = {
@@ -112,6 +115,25 @@ def test_where_a_study_has_several_tasks_the_task_is_said() -> None:
         parse_claim("asl is best", TWO)
     with pytest.raises(SentenceError, match="takes no threshold"):
         parse_claim("asl beats bce in f1_macro@0.2 on sst2", TWO)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "problem"),
+    [
+        ("rare beats bce on sst2", "rare", "rare is not carried out on sst2"),
+        ("bce is within 3% of rare on sst2", "rare", "rare is not carried out on sst2"),
+        ("any of [bce, rare] reach 0.5 on sst2", "rare", "rare is not carried out on sst2"),
+        ("bce takes less time than rare on sst2", "rare", "rare is not carried out on sst2"),
+        ("bce takes less time than rare", "", "bce and rare are on different tasks"),
+        ("alone is best on squad", "alone", "no other recipe is carried out on squad"),
+    ],
+)
+def test_recipes_are_compared_where_they_are_carried_out(text: str, word: str, problem: str) -> None:
+    with pytest.raises(SentenceError) as caught:
+        parse_claim(text, TWO)
+    assert (caught.value.word.text, caught.value.problem) == (word, problem)
+    parse_claim("bce takes less time than asl", TWO)
+    parse_claim("rare is best on goemotions", TWO)
 
 
 def test_any_text_is_read_or_refused_with_a_place() -> None:

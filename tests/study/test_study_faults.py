@@ -41,6 +41,23 @@ expect: {a: {f1_macro: [0.5, 0.4], f1_makro@0.2: [0, 1]}}
 limits: {trial: 2x, stall: 10}
 keep: bets
 """
+TASKS_OF_RECIPES = """\
+tasks: {demo: {dataset: demo}, squad: {dataset: squad_v2}}
+recipes:
+  a: {tasks: [demo, sqad]}
+  b: {tasks: [demo, demo], on: {squad: {training: {epochs: 1}}}}
+  c: {method: tfidf}
+  d: {tasks: []}
+claims: [a beats c on squad]
+"""
+TASKS_EXPECTED = {
+    (3, "recipes.a.tasks[1]"): ("names a task that the study does not have", "squad"),
+    (4, "recipes.b.tasks[1]"): ("the task stands twice", ""),
+    (4, "recipes.b.on.squad"): ("not carried out on this task", ""),
+    (5, "recipes.c.method"): ("the method tfidf is not for qa tasks such as squad", ""),
+    (6, "recipes.d.tasks"): ("too short", ""),
+    (7, "claims[0]"): ("a is not carried out on squad", ""),
+}
 EXPECTED = {
     (2, "name"): ("not a usable name", ""),
     (5, "tasks.demo.dataset"): ("no dataset", "demo"),
@@ -75,12 +92,15 @@ EXPECTED = {
 }
 
 
-def test_a_file_with_thirty_faults_reports_every_one_once(faults_of: FaultsOf, tmp_path: Path) -> None:
-    faults = faults_of(MANY)
+@pytest.mark.parametrize(("text", "expected"), [(MANY, EXPECTED), (TASKS_OF_RECIPES, TASKS_EXPECTED)], ids=["many", "tasks"])
+def test_a_file_with_many_faults_reports_every_one_once(
+    faults_of: FaultsOf, tmp_path: Path, text: str, expected: dict[tuple[int, str], tuple[str, str]]
+) -> None:
+    faults = faults_of(text)
     found = {(fault.line, fault.key): fault for fault in faults}
-    assert set(found) == set(EXPECTED)
-    assert len(faults) == len(EXPECTED)
-    for place, (problem, suggestion) in EXPECTED.items():
+    assert set(found) == set(expected)
+    assert len(faults) == len(expected)
+    for place, (problem, suggestion) in expected.items():
         fault = found[place]
         assert problem in fault.problem
         assert fault.suggestion == suggestion

@@ -184,6 +184,19 @@ def test_on_changes_the_trials_of_its_task_alone(load: Load) -> None:
     assert len(before - after) == 2
 
 
+def test_a_recipe_is_carried_out_on_the_tasks_that_it_names(load: Load, tmp_path: Path) -> None:
+    tasks = "{demo: {dataset: demo}, squad: {dataset: squad_v2}, go: {dataset: goemotions}}"
+    recipes = "full: {}\n  words: {method: tfidf, tasks: [go, demo]}\n  none: {method: all-no-answer, tasks: [squad]}"
+    study = load(f"tasks: {tasks}\nrecipes:\n  {recipes}\nbaseline: words\nseeds: [1]\n")
+    pairs = [(trial.recipe.name, trial.task.name) for trial in planned(study).trials]
+    everywhere = [("full", task) for task in ("demo", "squad", "go")]
+    assert pairs == [*everywhere, ("words", "demo"), ("words", "go"), ("none", "squad")]
+    assert study.recipes["words"].on == {}
+    again = tmp_path / "again.yaml"
+    again.write_text(study.resolved_yaml())
+    assert [trial.id for trial in planned(load_study(again)).trials] == [trial.id for trial in planned(study).trials]
+
+
 def test_what_is_needed(load: Load) -> None:
     text = STUDY.replace("words:", f"hub: {{model: org/x@{COMMIT}}}\n  same: {{}}\n  words:")
     study = load(text)

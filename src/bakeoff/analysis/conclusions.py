@@ -47,7 +47,9 @@ def conclude(
     Returns:
         The conclusions.
     """
-    recipes = list(dict.fromkeys(trial.recipe for trial in trials))
+    recipes: dict[str, set[str]] = {}
+    for trial in trials:
+        recipes.setdefault(trial.recipe, set()).add(trial.task)
     known = vocabulary(recipes, {task.name: (task.kind, task.metric) for task in tasks})
     written = study.get("claims")
     claims = [_read_claim(str(text), known, notes) for text in written] if isinstance(written, list) else []

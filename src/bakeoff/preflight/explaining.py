@@ -63,8 +63,11 @@ def _compares(study: Study, test_rows: dict[str, int]) -> Iterator[str]:
     recipes, tasks, seeds = len(study.recipes), len(study.tasks), len(study.seeds)
     yield (
         f"{study.name} compares {_counted(recipes, 'recipe')} on {_counted(tasks, 'task')}, "
-        f"each with {_counted(seeds, 'seed')}: {_counted(recipes * tasks * seeds, 'trial')}."
+        f"each with {_counted(seeds, 'seed')}: {_counted(len(study.pairs) * seeds, 'trial')}."
     )
+    for name, recipe in study.recipes.items():
+        if recipe.tasks is not None:
+            yield f"{name} is carried out on {', '.join(recipe.tasks)} alone."
     for name, task in study.tasks.items():
         limits = {"training": task.train_limit, "validation": task.validation_limit, "test": task.test_limit}
         drawn = [f"{limit:,} {split} examples" for split, limit in limits.items() if limit]
@@ -87,7 +90,7 @@ def _flat(recipe: Recipe) -> dict[str, str]:
         elif value is not None:
             found[prefix] = str(value)
 
-    body = recipe.model_dump(exclude={"on"})
+    body = recipe.model_dump(exclude={"on", "tasks"})
     for part in ("method", "loss"):
         if body.get(part):
             body[part] = {"": body[part]["name"], **body[part]["settings"]}
@@ -109,8 +112,10 @@ def _differences(study: Study, name: str, reference: str) -> list[tuple[str, str
     if (study.recipes[name].model is None) != (study.recipes[reference].model is None):
         # one trains a model and the other does not: to list every setting of the one would say nothing more
         return [("method", _method_words(study.recipes[name]), _method_words(study.recipes[reference]))]
-    for task in study.tasks:
-        here, there = _flat(study.recipes[name].for_task(task)), _flat(study.recipes[reference].for_task(task))
+    recipe, other = study.recipes[name], study.recipes[reference]
+    shared = [task for task in study.tasks if recipe.is_on(task) and other.is_on(task)]
+    pairs = [(recipe.for_task(task), other.for_task(task)) for task in shared] or [(recipe, other)]
+    for here, there in ((_flat(one), _flat(another)) for one, another in pairs):
         for key in dict.fromkeys([*here, *there]):
             if here.get(key) != there.get(key):
                 found.setdefault(key, (key, here.get(key, "–"), there.get(key, "–")))

@@ -105,10 +105,7 @@ class Subject:
     def pairs(self) -> list[tuple[str, str, ModelRequest]]:
         """Task, recipe and model of each recipe on each task that has one."""
         assert self.study is not None
-        found = [
-            (task, name, recipe.for_task(task).model) for name, recipe in self.study.recipes.items() for task in self.tasks
-        ]
-        return [(task, name, model) for task, name, model in found if model is not None]
+        return [(task, name, recipe.model) for name, task, recipe in self.study.pairs if recipe.model is not None]
 
     @property
     def tasks(self) -> list[str]:

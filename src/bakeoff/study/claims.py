@@ -21,11 +21,13 @@ class TaskWords:
         metric: the task's own metric.
         metrics: bare names of all metrics that fit it.
         thresholds: whether labels are given by thresholds, so that a metric may carry one.
+        recipes: names of the recipes that are carried out on it.
     """
 
     metric: str
     metrics: tuple[str, ...]
-    thresholds: bool = True
+    thresholds: bool
+    recipes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

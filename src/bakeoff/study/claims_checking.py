@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from bakeoff.catalog.cards import MetricCard, TaskCard
 from bakeoff.catalog.registry import cards
@@ -10,18 +10,19 @@ from bakeoff.study.claims import TaskWords, Vocabulary
 from bakeoff.study.claims_parsing import parse_claim
 from bakeoff.study.claims_words import SentenceError
 from bakeoff.study.faults import Faults
-from bakeoff.study.tree import Node, names_in
+from bakeoff.study.recipes import own_tasks
+from bakeoff.study.tree import Node
 from bakeoff.study.verdict_rules import parse_rule
 
 MULTILABEL = "multilabel"
 OURS = "bakeoff.metrics."
 
 
-def vocabulary(recipes: list[str], tasks: dict[str, tuple[str, str]]) -> Vocabulary:
+def vocabulary(recipes: Mapping[str, Collection[str]], tasks: Mapping[str, tuple[str, str]]) -> Vocabulary:
     """The names that claims may use.
 
     Args:
-        recipes: names of the recipes.
+        recipes: for each recipe the names of the tasks that it is carried out on.
         tasks: kind and metric of each task by name; an empty metric means the kind's first.
 
     Returns:
@@ -32,7 +33,8 @@ def vocabulary(recipes: list[str], tasks: dict[str, tuple[str, str]]) -> Vocabul
     for name, (kind, metric) in tasks.items():
         card = cards("task").get(kind)
         fitting = card.metrics if isinstance(card, TaskCard) else tuple(metrics)
-        known[name] = TaskWords(metric or (fitting[0] if fitting else ""), fitting, kind == MULTILABEL)
+        own = tuple(recipe for recipe, on in recipes.items() if name in on)
+        known[name] = TaskWords(metric or (fitting[0] if fitting else ""), fitting, kind == MULTILABEL, own)
     return Vocabulary(
         recipes=tuple(recipes),
         tasks=known,
@@ -50,7 +52,8 @@ def check_claims(root: Node, kinds: dict[str, str], faults: Faults) -> None:
         kinds: kind of each task by name, where known.
         faults: where faults are recorded.
     """
-    recipes = names_in(root.at("recipes"))
+    nodes_of_recipes = (root.at("recipes") or root.holding({})).entries
+    recipes = {name: own_tasks(root, node) for name, node in nodes_of_recipes.items()}
     tasks = (root.at("tasks") or root.holding({})).entries
     if not recipes or set(kinds) != set(tasks):
         return  # what is missing there is a fault already, and every sentence would only repeat it

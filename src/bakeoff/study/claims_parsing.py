@@ -132,12 +132,33 @@ def _stays_below(reader: Reader, quantity: Quantity, total: bool) -> StaysBelow:
 
 def _about_recipes(reader: Reader, known: Vocabulary) -> Statement:
     how = "" if reader.here.text in known.recipes else reader.accept("any of", "all of")
-    if not how:
-        return _verb(reader, known, [_recipe(reader, known, subject=True)])(0)
-    recipes = _list(reader, known)
+    recipes = _list(reader, known) if how else [_recipe(reader, known, subject=True)]
     statement = _verb(reader, known, recipes)
     singles = tuple(statement(index) for index in range(len(recipes)))
+    for single in singles:
+        _check_present(reader, known, single)
+    if not how:
+        return singles[0]
     return Several("any" if how == "any of" else "all", singles)
+
+
+def _check_present(reader: Reader, known: Vocabulary, said: Single) -> None:
+    """Recipes are compared on a task that they are carried out on."""
+    if isinstance(said, StaysBelow | EveryTrialCompletes):
+        return
+    task = said.task if isinstance(said, TakesLess) else said.measure.task
+    rival = said.rival if isinstance(said, Beats | Within | NoWorse | TakesLess) else None
+    named = [said.recipe, rival] if isinstance(rival, str) else [said.recipe]
+    on = [[name for name, words in known.tasks.items() if recipe in words.recipes] for recipe in named]
+    if not task and on[0] != on[-1]:
+        raise reader.fault(
+            f"{named[0]} and {named[1]} are on different tasks", [f"on {name}" for name in on[0] if name in on[1]]
+        )
+    for name, tasks in zip(named, on, strict=True):
+        if task and task not in tasks:
+            raise reader.fault(f"{name} is not carried out on {task}", list(known.tasks[task].recipes), reader.find(name))
+    if isinstance(said, Best) and known.tasks[task].recipes == (said.recipe,):
+        raise reader.fault(f"no other recipe is carried out on {task}", "another task", reader.find(said.recipe))
 
 
 def _list(reader: Reader, known: Vocabulary) -> list[str]:

@@ -85,6 +85,17 @@ class Reader:
         """A mark that `back_to` returns to."""
         return self._at
 
+    def find(self, text: str) -> Word:
+        """The first word of the sentence that reads so.
+
+        Args:
+            text: the word, as written.
+
+        Returns:
+            The word; the end of the sentence if there is none.
+        """
+        return next((word for word in self._words if word.text == text), self._end)
+
     def back_to(self, place: int) -> None:
         """Return to a mark.
 

@@ -52,6 +52,7 @@ class Recipe(Entry):
         pooling: how token vectors become one; None for methods that need no model.
         training: hyperparameters; None for methods that need no model.
         devices: how many devices share a trial.
+        tasks: the tasks that it is carried out on; None means all.
         on: the recipe as it is on tasks where it differs.
     """
 
@@ -61,6 +62,7 @@ class Recipe(Entry):
     pooling: Pooling | None = None
     training: Training | None = None
     devices: int = 1
+    tasks: list[str] | None = None
     on: dict[str, Recipe] = Field(default_factory=dict)
 
     def for_task(self, task: str) -> Recipe:
@@ -73,6 +75,17 @@ class Recipe(Entry):
             The recipe with what `on` says for it.
         """
         return self.on.get(task, self)
+
+    def is_on(self, task: str) -> bool:
+        """Whether it is carried out on a task.
+
+        Args:
+            task: the task's name.
+
+        Returns:
+            True where it names no tasks, or this one.
+        """
+        return self.tasks is None or task in self.tasks
 
 
 class Task(Entry):
@@ -153,6 +166,16 @@ class Study(BaseModel):
         """Whether each recipe has to learn ten examples by heart before the first trial."""
         return self.sanity == "on" or (self.sanity == "auto" and self.profile == FULL_PROFILE)
 
+    @property
+    def pairs(self) -> list[tuple[str, str, Recipe]]:
+        """Each recipe on each task that it is carried out on: its name, the task's, and the recipe as it is there."""
+        return [
+            (name, task, recipe.for_task(task))
+            for name, recipe in self.recipes.items()
+            for task in self.tasks
+            if recipe.is_on(task)
+        ]
+
     _places: Mapping[str, Node] = PrivateAttr(default_factory=dict)
 
     def remember_places(self, root: Node) -> None:
@@ -224,6 +247,8 @@ def _recipe_body(recipe: Recipe) -> dict[str, Any]:
         body["training"] = recipe.training.model_dump(mode="json")
     if recipe.devices > 1:
         body["devices"] = recipe.devices
+    if recipe.tasks is not None:
+        body["tasks"] = recipe.tasks
     if recipe.on:
         body["on"] = {task: _recipe_body(other) for task, other in recipe.on.items()}
     return body

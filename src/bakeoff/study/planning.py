@@ -90,8 +90,7 @@ def needed_models(study: Study) -> list[ModelRequest]:
     Returns:
         Requests, each once, in the order of the file.
     """
-    recipes = [recipe.for_task(task) for recipe in study.recipes.values() for task in study.tasks]
-    return list(dict.fromkeys(recipe.model for recipe in recipes if recipe.model))
+    return list(dict.fromkeys(recipe.model for _, _, recipe in study.pairs if recipe.model))
 
 
 def make_plan(
@@ -114,11 +113,10 @@ def make_plan(
     faults = _unsupported(study)
     tasks = {name: _task_spec(study, name, datasets) for name in study.tasks}
     pairs: list[tuple[TaskSpec, RecipeSpec]] = []
-    for name in study.recipes:
-        for task in study.tasks:
-            spec = _recipe_spec(study.recipes[name].for_task(task), name, models, machine)
-            faults += _check_precision(study, spec, task)
-            pairs.append((tasks[task], spec))
+    for name, task, recipe in study.pairs:
+        spec = _recipe_spec(recipe, name, models, machine)
+        faults += _check_precision(study, spec, task)
+        pairs.append((tasks[task], spec))
     if faults:
         raise StudyError(list(dict.fromkeys(faults)), str(study.path))
     trials = [TrialSpec(task=task, recipe=recipe, seed=seed) for seed in study.seeds for task, recipe in pairs]

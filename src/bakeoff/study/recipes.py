@@ -85,7 +85,11 @@ def _check_kind(around: Surroundings, recipe: Node, task: str, card: Card, place
         where = place if place and place.file != BUILT_IN else recipe
         others = [other.name for other in cards(card.kind).values() if kind in getattr(other, "tasks", ())]
         problem = f"the {card.kind} {card.name} is not for {kind} tasks such as {task}"
-        around.faults.add(where, problem, ", ".join(others) or f"there is no {card.kind} for them")
+        allowed = ", ".join(others) or f"there is no {card.kind} for them"
+        elsewhere = [name for name in own_tasks(around.root, recipe) if around.kinds.get(name) in fitting]
+        if elsewhere and card.kind == "method":
+            allowed += f"; or, in the recipe, tasks: [{', '.join(elsewhere)}]"
+        around.faults.add(where, problem, allowed)
 
 
 def _check_simple(around: Surroundings, recipe: Node, card: MethodCard) -> None:
@@ -176,12 +180,44 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
     )
 
 
+def own_tasks(root: Node, recipe: Node) -> list[str]:
+    """The tasks that a recipe is carried out on.
+
+    Args:
+        root: the study's tree.
+        recipe: the recipe's node.
+
+    Returns:
+        Names, in the order of the study: all, or those that the recipe names.
+    """
+    tasks, named = names_in(root.at("tasks")), recipe.at("tasks")
+    if named is None or not named.items:
+        return tasks
+    chosen = [node.value for node in named.items]
+    return [task for task in tasks if task in chosen]
+
+
+def _check_tasks(around: Surroundings, recipe: Node, tasks: list[str]) -> None:
+    named, seen = recipe.at("tasks"), set[str]()
+    for node in named.items if named else []:
+        if not isinstance(node.value, str):
+            continue  # a fault of the shape
+        if node.value not in tasks:
+            around.faults.add(node, "names a task that the study does not have", ", ".join(tasks), nearest(node.value, tasks))
+        if node.value in seen:
+            around.faults.add(node, "the task stands twice", "each task once")
+        seen.add(node.value)
+
+
 def _check_on(around: Surroundings, recipe: Node, tasks: list[str]) -> None:
     base = _method_card(_layers(around, recipe.without("on"), ""))
+    own = own_tasks(around.root, recipe)
     for task, settings in (recipe.at("on") or recipe.holding({})).entries.items():
         if task not in tasks:
             near = nearest(task, tasks)
             around.faults.add(settings, "names a task that the study does not have", ", ".join(tasks), near, key=True)
+        elif task not in own:
+            around.faults.add(settings, "the recipe is not carried out on this task", ", ".join(own), key=True)
         method = settings.at("method")
         other = _method_card(_layers(around, recipe, task))
         if method and base and other and other.name != base.name:
@@ -203,15 +239,16 @@ def resolve_recipe(around: Surroundings, name: str) -> Recipe | None:
     if recipe is None or not recipe.is_mapping:
         return None
     tasks = names_in(around.root.at("tasks"))
+    _check_tasks(around, recipe, tasks)
     _check_on(around, recipe, tasks)
-    tasks = tasks or [""]
-    base = _on_task(around, recipe.without("on"), tasks[0])
-    found = {task: _on_task(around, recipe, task) for task in tasks}
+    own = own_tasks(around.root, recipe)
+    base = _on_task(around, recipe.without("on"), own[0] if own else "")
+    found = {task: _on_task(around, recipe, task) for task in own or [""]}
     resolved = {task: other for task, other in found.items() if other is not None}
     if base is None:
         return None
     on = {task: other for task, other in resolved.items() if other != base}
-    return base.model_copy(update={"on": on})
+    return base.model_copy(update={"on": on, "tasks": own if len(own) < len(tasks) else None})
 
 
 def check_defaults(around: Surroundings) -> None:

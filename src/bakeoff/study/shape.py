@@ -134,9 +134,11 @@ class RecipeEntry(RecipeSettings):
     """A recipe.
 
     Attributes:
+        tasks: the tasks that it is carried out on, where it does not fit all; without it, all.
         on: other settings on a task, by the task's name.
     """
 
+    tasks: Annotated[list[str], Field(min_length=1)] | None = None
     on: dict[str, RecipeSettings] = {}
 
 

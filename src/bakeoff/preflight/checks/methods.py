@@ -21,24 +21,22 @@ def look_at_rates(subject: Subject) -> Iterator[Finding]:
     assert subject.study is not None
     sizes = {request: shape.parameters for request, _, shape in whole_shapes(subject)}
     seen: set[tuple[str, float]] = set()
-    for name, recipe in subject.study.recipes.items():
-        for task in subject.tasks:
-            chosen = recipe.for_task(task)
-            if chosen.training is None or chosen.model is None:
-                continue
-            rate, size = chosen.training.learning_rate, sizes.get(chosen.model, 0)
-            for safe in registry.method(chosen.method.name).safe_rates:
-                if rate > safe.most and size >= safe.parameters and (name, rate) not in seen:
-                    seen.add((name, rate))
-                    large = f" with a model of {size / 1e6:,.0f} million parameters" if safe.parameters else ""
-                    yield Finding(
-                        Severity.WARNING,
-                        f"the learning rate of {name} is {rate:g}: {chosen.method.name}{large} often fails above {safe.most:g}",
-                        f"{rate:g}",
-                        f"at most {safe.most:g} ({safe.source})",
-                        f"--set recipes.{name}.training.learning_rate={safe.most:g}",
-                        f"recipes.{name}.training.learning_rate",
-                    )
+    for name, _, recipe in subject.study.pairs:
+        if recipe.training is None or recipe.model is None:
+            continue
+        rate, size = recipe.training.learning_rate, sizes.get(recipe.model, 0)
+        for safe in registry.method(recipe.method.name).safe_rates:
+            if rate > safe.most and size >= safe.parameters and (name, rate) not in seen:
+                seen.add((name, rate))
+                large = f" with a model of {size / 1e6:,.0f} million parameters" if safe.parameters else ""
+                yield Finding(
+                    Severity.WARNING,
+                    f"the learning rate of {name} is {rate:g}: {recipe.method.name}{large} often fails above {safe.most:g}",
+                    f"{rate:g}",
+                    f"at most {safe.most:g} ({safe.source})",
+                    f"--set recipes.{name}.training.learning_rate={safe.most:g}",
+                    f"recipes.{name}.training.learning_rate",
+                )
 
 
 CHECKS = (Check("rates", "learning rates are within what is safe for method and model", "study", look_at_rates),)

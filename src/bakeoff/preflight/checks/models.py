@@ -201,32 +201,30 @@ def look_at_heads(subject: Subject) -> Iterator[Finding]:
     """
     assert subject.study is not None
     families = {request: shape.family for request, _, shape in whole_shapes(subject)}
-    for name, entry in subject.study.recipes.items():
-        for task in subject.tasks:
-            recipe = entry.for_task(task)
-            family = families.get(recipe.model) if recipe.model else None
-            if family is None:
-                continue
-            fp16 = recipe.training is not None and recipe.training.precision == "fp16"
-            # with everything here the plan says it too, as a fault with its line
-            if fp16 and family in FAMILIES_WITHOUT_FP16 and not subject.faults:
-                yield Finding(
-                    Severity.ERROR,
-                    f"recipe {name}: a DeBERTa overflows in fp16",
-                    "precision: fp16",
-                    "bf16 or fp32",
-                    f"--set recipes.{name}.training.precision=bf16",
-                    f"recipes.{name}.training.precision",
-                )
-            if recipe.pooling == "first" and family in DECODERS:
-                yield Finding(
-                    Severity.WARNING,
-                    f"recipe {name} pools the first token of {family}, which reads from left to right and sees one token there",
-                    "pooling: first",
-                    "last or mean",
-                    f"--set recipes.{name}.pooling=last",
-                    f"recipes.{name}.pooling",
-                )
+    for name, _, recipe in subject.study.pairs:
+        family = families.get(recipe.model) if recipe.model else None
+        if family is None:
+            continue
+        fp16 = recipe.training is not None and recipe.training.precision == "fp16"
+        # with everything here the plan says it too, as a fault with its line
+        if fp16 and family in FAMILIES_WITHOUT_FP16 and not subject.faults:
+            yield Finding(
+                Severity.ERROR,
+                f"recipe {name}: a DeBERTa overflows in fp16",
+                "precision: fp16",
+                "bf16 or fp32",
+                f"--set recipes.{name}.training.precision=bf16",
+                f"recipes.{name}.training.precision",
+            )
+        if recipe.pooling == "first" and family in DECODERS:
+            yield Finding(
+                Severity.WARNING,
+                f"recipe {name} pools the first token of {family}, which reads from left to right and sees one token there",
+                "pooling: first",
+                "last or mean",
+                f"--set recipes.{name}.pooling=last",
+                f"recipes.{name}.pooling",
+            )
 
 
 CHECKS = (
