@@ -3,7 +3,8 @@
 `ok`, `fail`, `exit`, `hang`, `deaf` (a hang that ignores SIGTERM), `segfault`, `noise`, `spawn` (a hang with a grandchild),
 `torn` (a result whose file differs), `other` (the result of another trial), `silent` (exit 0 without an outcome), `killed`
 (always by SIGKILL), `tight` (memory for micro-batches of 8), `wide` (memory for evaluations of 1,000 tokens), `io` and `full`
-(errors of the disk). `once` before one of them: only in the first attempt, which leaves a checkpoint; later ones are well.
+(errors of the disk), `slow` (an hour), `patient` (steps until the file `$FAKE_UNTIL` stands). `once` before one of them: only
+in the first attempt, which leaves a checkpoint; later ones are well.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from bakeoff.records.results import Outcome, Outputs, Result, State, file_entry
 from bakeoff.records.specs import JobSpec
 
 STEPS = 4
+ENDLESS = 1_000_000
+STEP_SECONDS = 0.02
 
 
 def leave_product(job: JobSpec, folder: AttemptFolder, score: float) -> None:
@@ -62,6 +65,17 @@ def train(job: JobSpec, folder: AttemptFolder, seconds: float) -> None:
     leave_product(job, folder, score)
 
 
+def go_on_until(job: JobSpec, folder: AttemptFolder, end: Path) -> None:
+    assert job.trial is not None
+    append_line(folder.log, {"event": "begin", "steps": ENDLESS, "examples": 8, "tokens": 80})
+    began, step = time.monotonic(), 0
+    while not end.exists():
+        time.sleep(STEP_SECONDS)
+        step += 1
+        append_line(folder.log, {"event": "step", "step": step, "loss": 0.1, "seconds": time.monotonic() - began})
+    leave_product(job, folder, job.trial.seed / 100)
+
+
 def spoil(job: JobSpec, folder: AttemptFolder, how: str) -> None:
     train(job, folder, 0)
     if how == "torn":
@@ -74,6 +88,7 @@ def spoil(job: JobSpec, folder: AttemptFolder, how: str) -> None:
 def hang(how: str) -> None:
     if how == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("hears nothing now", flush=True)
     if how == "spawn":
         child = subprocess.Popen(["sleep", "600"])
         print(f"grandchild {child.pid}", flush=True)
@@ -120,6 +135,10 @@ def act(job: JobSpec, folder: AttemptFolder, how: str, seconds: float) -> Outcom
         return None
     if how in ("torn", "other"):
         spoil(job, folder, how)
+    elif how == "patient":
+        go_on_until(job, folder, Path(os.environ["FAKE_UNTIL"]))
+    elif how == "slow":
+        train(job, folder, 3600)
     elif job.kind == "train":
         train(job, folder, seconds)
     else:

@@ -22,8 +22,7 @@ from bakeoff.running.executors import Ended, Executor, Handle, InlineExecutor
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.local import LocalExecutor
 from bakeoff.testing.executors import check_executor
-
-PATIENCE = 60.0
+from waiting import PATIENCE_SECONDS, lives, until
 
 
 @pytest.fixture(params=["inline", "local"])
@@ -77,7 +76,7 @@ def test_the_contract_notices_an_end_that_is_told_twice(worker: tuple[str, ...],
 
 
 def wait(executor: Executor) -> Ended:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if ended := executor.poll(0.1):
             assert len(ended) == 1
@@ -105,18 +104,15 @@ def test_a_crash_is_told_and_the_next_job_runs(executor: Executor, start: Callab
 @pytest.mark.parametrize("do", ["hang", "deaf", "spawn"])
 def test_asking_and_killing_end_the_whole_tree(executor: Executor, start: Callable[[str], Handle], do: str) -> None:
     handle = start(do)
-    while not handle.folder.console.is_file() or (do == "spawn") != ("grandchild" in handle.folder.console.read_text()):
-        time.sleep(0.01)
-    while do not in handle.folder.console.read_text():
-        time.sleep(0.01)
+    word = {"spawn": "grandchild", "deaf": "hears nothing now", "hang": "doing hang"}[do]
+    until(lambda: handle.folder.console.is_file() and word in handle.folder.console.read_text())
     tree = [handle.pid, *(child.pid for child in psutil.Process(handle.pid).children(recursive=True))]
-    time.sleep(0.2 if do == "deaf" else 0)  # the child says what it does just before it turns deaf
     executor.ask(handle)
     if do == "deaf":
         assert executor.poll(0.3) == []
         executor.kill(handle)
     assert wait(executor) == Ended(handle, -9 if do == "deaf" else -15)
-    assert [pid for pid in tree if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"] == []
+    assert [pid for pid in tree if lives(pid)] == []
     assert executor.poll(0.0) == []
 
 
@@ -145,7 +141,7 @@ def test_without_proc_a_named_pipe_does_the_same(
 def test_close_ends_what_runs(executor: Executor, start: Callable[[str], Handle]) -> None:
     handle = start("hang")
     executor.close()
-    assert not psutil.pid_exists(handle.pid) or psutil.Process(handle.pid).status() == "zombie"
+    assert not lives(handle.pid)
 
 
 def test_descriptors_and_threads_stay_flat(executor: Executor, start: Callable[..., Handle]) -> None:
@@ -187,7 +183,7 @@ def test_a_dead_parent_is_replaced(worker: tuple[str, ...], tmp_path: Path) -> N
         handle = executor.start(AttemptFolder(tmp_path / "a"), JobSpec(kind="stub", id="a", stub={"do": "hang"}))
         os.kill(psutil.Process(handle.pid).ppid(), 9)
         assert wait(executor) == Ended(handle, None)
-        assert not psutil.pid_exists(handle.pid) or psutil.Process(handle.pid).status() == "zombie"
+        assert not lives(handle.pid)
         second = executor.start(AttemptFolder(tmp_path / "b"), JobSpec(kind="stub", id="b", stub={"do": "ok"}))
         assert wait(executor) == Ended(second, 0)
         os.kill(executor._parent.pid, 9)  # while it is idle: the next job does not notice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -57,9 +58,18 @@ class Saboteur:
 def writer_of(folder: Path) -> int:
     """The process that has a log of a folder open."""
     for process in psutil.Process().children(recursive=True):
-        if any(Path(file.path).parent == folder for file in process.open_files()):
-            return int(process.pid)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(Path(file.path).parent == folder for file in process.open_files()):
+                return int(process.pid)
     raise AssertionError(f"nobody writes into {folder}")
+
+
+def is_stopped(process: psutil.Process) -> bool:
+    """Whether a process stands still; one that is gone does not."""
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +116,9 @@ def test_a_trial_that_loses_a_process_goes_on_with_one_device(
     hostile_path: Path, dataset: Dataset, model: Path, victim: int, number: signal.Signals
 ) -> None:
     two, one = make_trial(dataset, 2), make_trial(dataset, 1)
-    # one that has died is noticed at once; for one that stands still there is nothing but the limit
-    collective = 5.0 if number is signal.SIGSTOP else 120.0
+    # one that has died is noticed at once; for one that stands still there is nothing but the limit, and a busy machine may
+    # hold up one of two that are well for some seconds
+    collective = 15.0 if number is signal.SIGSTOP else 120.0
     limits = {"retries": 0, "checkpoint_steps": CHECKPOINT_STEPS, "collective": collective}
     order = make_order(hostile_path, dataset, model, two, one, **limits)
     saboteur = Saboteur(order.run, (victim,), (number,))
@@ -125,7 +136,7 @@ def test_a_trial_that_loses_a_process_goes_on_with_one_device(
     # the same effective batch, whoever made it
     for found, expected in zip(outputs_of(order.run, two), outputs_of(order.run, one), strict=True):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
-    assert not [process for process in psutil.Process().children(recursive=True) if process.status() == psutil.STATUS_STOPPED]
+    assert not [child for child in psutil.Process().children(recursive=True) if is_stopped(child)]
 
 
 def test_when_all_processes_are_killed_the_same_number_goes_on_to_the_same_bytes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from bakeoff.records.results import Outcome, State
 from bakeoff.records.specs import JobSpec
 from bakeoff.running.executors import Ended, Executor, Handle
 from bakeoff.running.local import LocalExecutor
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,11 @@ def start(executor: Executor, root: Path, **stub: object) -> Handle:
     folder = AttemptFolder(root / f"attempt of {stub['do']}")
     folder.root.mkdir()
     return executor.start(folder, JobSpec(kind="stub", id=f"job {stub['do']}", stub=dict(stub)))
+
+
+def listens(handle: Handle) -> None:
+    """Wait until a job's process has begun: from then on it catches signals."""
+    until(lambda: handle.folder.log.exists() and handle.folder.log.read_bytes())
 
 
 def wait(executor: Executor) -> Ended:
@@ -57,9 +62,7 @@ def test_each_end_is_told(executor: Executor, hostile_path: Path, do: str, statu
 
 def test_a_child_that_ignores_the_signal_is_killed(executor: Executor, hostile_path: Path) -> None:
     handle = start(executor, hostile_path, do="hang")
-    while not handle.folder.log.exists():
-        time.sleep(0.01)
-    time.sleep(0.5)
+    listens(handle)
     executor.ask(handle)
     assert executor.poll(0.2) == []
     executor.kill(handle)
@@ -68,8 +71,7 @@ def test_a_child_that_ignores_the_signal_is_killed(executor: Executor, hostile_p
 
 def test_a_child_that_is_asked_stops_by_itself(executor: Executor, hostile_path: Path) -> None:
     handle = start(executor, hostile_path, do="ok", seconds=600)
-    while not (handle.folder.log.exists() and handle.folder.log.read_bytes()):
-        time.sleep(0.01)
+    listens(handle)
     executor.ask(handle)
     assert wait(executor) == Ended(handle, 0)
     assert Outcome.read(handle.folder.outcome).state is State.PREEMPTED

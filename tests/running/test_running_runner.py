@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from bakeoff.running.lock import RunLock, is_held, read_owner
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.runner import RunSummary, run_study
 from bakeoff.running.watching import Limits
+from waiting import lives, until
 
 MakeOrder = Callable[..., RunOrder]
 
@@ -38,13 +38,6 @@ def run(order: RunOrder) -> tuple[RunSummary, list[Event]]:
 
 def states(order: RunOrder) -> dict[str, TrialState]:
     return {trial.recipe.name: TrialState.read(order.run.trial(trial.id).state) for trial in order.plan.trials}
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def results(order: RunOrder) -> list[bytes]:
@@ -162,11 +155,13 @@ def test_a_torn_result_is_made_again(make_order: MakeOrder) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["hang", "deaf"])
-def test_the_time_limit_ends_a_trial_and_the_next_one_runs(make_order: MakeOrder, recipe: str) -> None:
-    order = make_order(recipe, "ok", limits=Limits(trial=0.5, grace=0.3))
-    summary, _ = run(order)
+def test_the_time_limit_ends_a_trial_and_the_next_one_runs(
+    make_order: MakeOrder, fast_clock: Callable[[Event], None], recipe: str
+) -> None:
+    order = make_order(recipe, "ok", limits=Limits(trial=500, grace=300))
+    summary = run_study(order, fast_clock)
     assert summary.counts == {State.TIMEOUT: 1, State.COMPLETE: 1}
-    assert states(order)[recipe].reason == "the time limit of 0.5 s passed"
+    assert states(order)[recipe].reason == "the time limit of 500 s passed"
 
 
 def test_a_trial_that_stands_still_is_ended(make_order: MakeOrder) -> None:
@@ -175,9 +170,11 @@ def test_a_trial_that_stands_still_is_ended(make_order: MakeOrder) -> None:
     assert (states(order)["hang"].state, states(order)["hang"].reason) == (State.TIMEOUT, "it logged nothing for 0.3 s")
 
 
-def test_the_time_limit_of_the_study_leaves_the_rest_for_later(make_order: MakeOrder) -> None:
-    order = make_order("hang", "ok", limits=Limits(study=1.5, grace=0.3))
-    summary, _ = run(order)
+def test_the_time_limit_of_the_study_leaves_the_rest_for_later(
+    make_order: MakeOrder, fast_clock: Callable[[Event], None]
+) -> None:
+    order = make_order("hang", "ok", limits=Limits(study=500, grace=300))
+    summary = run_study(order, fast_clock)
     assert list(summary.states.values()) == [State.PREEMPTED, State.PENDING]
     assert not summary.finished
 
@@ -191,24 +188,17 @@ def test_a_full_disk_stops_before_the_trial(make_order: MakeOrder) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_preempts_and_the_same_call_goes_on(make_order: MakeOrder, number: int, code: int) -> None:
-    order = make_order("ok", seeds=(1, 2))
+    order = make_order("ok", "once slow")
 
     def listener(event: Event) -> None:
         if isinstance(event, TrialBegan) and event.number == 2:
             os.kill(os.getpid(), number)
 
-    os.environ["FAKE_SECONDS"] = "20"
-    try:
-        summary = run_study(replace(order, at_most=0), listener)
-        assert summary.exit_code == 0
-        os.environ["FAKE_SECONDS"] = "0.3"
-        summary = run_study(order, listener)
-    finally:
-        del os.environ["FAKE_SECONDS"]
+    summary = run_study(order, listener)
     assert summary.exit_code == code
     assert list(summary.states.values()) == [State.COMPLETE, State.PREEMPTED]
     assert run(order)[0].exit_code == 0
-    assert order.run.trial(order.plan.trials[0].id).attempt_numbers() == [1]
+    assert [order.run.trial(trial.id).attempt_numbers() for trial in order.plan.trials] == [[1], [1, 2]]
 
 
 def test_a_second_signal_ends_at_once() -> None:
@@ -307,25 +297,23 @@ run_study(pickle.loads(bytes.fromhex(sys.stdin.read())))
 def test_a_killed_runner_leaves_no_process_and_the_same_call_goes_on(make_order: MakeOrder) -> None:
     import pickle
 
-    order = make_order("ok", seeds=(1, 2, 3))
-    environment = {**os.environ, "FAKE_SECONDS": "1"}
+    order = make_order("ok", "once slow", "ok-b")
     command = [sys.executable, "-c", RUN_AGAIN]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as runner:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as runner:
         assert runner.stdin is not None
         runner.stdin.write(pickle.dumps(order).hex().encode())
         runner.stdin.close()
         second = order.run.trial(order.plan.trials[1].id)
-        while not second.attempt(1).log.exists():
-            time.sleep(0.02)
+        until(second.attempt(1).log.exists)
         tree = psutil.Process(runner.pid).children(recursive=True)
         runner.kill()
     assert len(tree) >= 2
-    while any(alive(process) for process in tree):
-        time.sleep(0.02)
+    until(lambda: not any(lives(process.pid) for process in tree))
     assert TrialState.read(second.state).state is State.RUNNING
     assert run(order)[0].exit_code == 0
     assert [order.run.trial(trial.id).attempt_numbers() for trial in order.plan.trials] == [[1], [1, 2], [1]]
     fresh = replace(order, run=RunFolder(order.run.root.with_name("fresh")))
+    fresh.run.trial(order.plan.trials[1].id).attempt(1).root.mkdir(parents=True)  # as slow as it is, once is enough
     run(fresh)
     assert results(fresh) == results(order)
 

@@ -10,6 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -17,7 +20,7 @@ import pytest
 from bakeoff.errors import LockedError, RunError
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import State, TrialState
-from bakeoff.running import deciding
+from bakeoff.running import deciding, loop
 from bakeoff.running.cancelling import cancel
 from bakeoff.running.cleaning import clean
 from bakeoff.running.events import Event, Progress, RunBegan, TrialBegan, TrialEnded
@@ -27,12 +30,20 @@ from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.requests import ask_to_cancel, cancels
 from bakeoff.running.runner import run_study
 from bakeoff.running.watching import Limits
+from waiting import until
 
 MakeOrder = Callable[..., RunOrder]
 
 
 def results(order: RunOrder) -> list[bytes]:
     return [order.run.trial(trial.id).result.read_bytes() for trial in order.plan.trials]
+
+
+def order_end(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """The file for which patient trials wait."""
+    end = folder / "the end"
+    monkeypatch.setenv("FAKE_UNTIL", str(end))
+    return end
 
 
 def test_several_workers_give_what_one_gives(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,20 +63,33 @@ def test_several_workers_give_what_one_gives(make_order: MakeOrder, monkeypatch:
     assert results(alone) == results(order)
 
 
-def test_one_trial_s_limit_ends_that_trial_alone(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAKE_SECONDS", "1.5")
-    order = make_order("deaf", "ok", "segfault", "ok-b", workers=4, limits=Limits(stall=0.9, grace=0.2))
-    summary = run_study(order)
+def test_one_trial_s_limit_ends_that_trial_alone(
+    make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    end = order_end(monkeypatch, tmp_path)
+    order = make_order("deaf", "patient", "segfault", "patient-b", workers=4, limits=Limits(stall=3, grace=0.2))
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TrialEnded) and event.trial.recipe.name == "deaf":
+            end.touch()  # the others have outlived it
+
+    summary = run_study(order, listen)
     assert list(summary.states.values()) == [State.TIMEOUT, State.COMPLETE, State.FAILED, State.COMPLETE]
 
 
 def test_while_one_trial_waits_for_its_retry_others_run(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deciding, "BACKOFF_SECONDS", 0.3)
+    now = [0.0]
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
     order = make_order("once exit", "ok", limits=Limits(grace=1.0, retries=1))
     begun: list[tuple[str, int]] = []
-    summary = run_study(
-        order, lambda event: begun.append((event.trial.recipe.name, event.attempt)) if isinstance(event, TrialBegan) else None
-    )
+
+    def listen(event: Event) -> None:
+        if isinstance(event, TrialBegan):
+            begun.append((event.trial.recipe.name, event.attempt))
+        if isinstance(event, TrialEnded):
+            now[0] += deciding.BACKOFF_SECONDS + 1
+
+    summary = run_study(order, listen)
     assert summary.counts == {State.COMPLETE: 2}
     assert begun == [("once exit", 1), ("ok", 1), ("once exit", 2)]
 
@@ -157,9 +181,10 @@ def test_without_a_runner_trials_are_marked_and_complete_ones_stay(make_order: M
     assert cancels(order.run) == set()
 
 
-def test_cleaning_removes_what_nobody_needs_and_says_how_much(make_order: MakeOrder) -> None:
-    order = make_order("ok", "hang", limits=Limits(trial=0.3, grace=0.2))
-    run_study(order)
+def test_cleaning_removes_what_nobody_needs_and_says_how_much(make_order: MakeOrder, fast_clock: Any) -> None:
+    fast_clock.hurried = 2
+    order = make_order("ok", "hang", limits=Limits(trial=300, grace=200))
+    run_study(order, fast_clock)
     done, late = (order.run.trial(trial.id) for trial in order.plan.trials)
     for attempt in (late.attempt(1), late.attempt(2), done.attempt(2)):
         attempt.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -232,8 +257,7 @@ def test_an_owner_that_is_stopped_is_named_as_such_and_a_reused_pid_is_not(
         assert other.stdout is not None
         other.stdout.readline()
         other.send_signal(signal.SIGSTOP)
-        while psutil.Process(other.pid).status() != psutil.STATUS_STOPPED:
-            time.sleep(0.01)
+        until(lambda: psutil.Process(other.pid).status() == psutil.STATUS_STOPPED)
         with pytest.raises(LockedError, match=rf"process {other.pid} on .* \(it is stopped: `kill -CONT {other.pid}`"):
             run_study(order)
         owner = read_owner(order.run)

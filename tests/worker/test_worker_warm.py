@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ from bakeoff.records.specs import Component, JobSpec
 from bakeoff.tasks.tokens import TokenStore
 from bakeoff.testing.models import FAMILIES, make_tiny_model
 from tiny import full_trial, make_dataset, tfidf_trial
+from waiting import lives, until
 
 COMMAND = (sys.executable, "-P", "-m", "bakeoff.worker")
 ENVIRONMENT = {
@@ -317,8 +317,7 @@ def test_a_child_has_its_environment_session_and_no_input(parent: Conversation, 
     folder = new_folder()
     JobSpec(kind="stub", id="s", stub={"seconds": 600}).write(folder.job)
     pid = parent.fork(folder, BAKEOFF_WORD="a 'b' c")
-    while not (folder.log.exists() and folder.log.read_bytes()):
-        time.sleep(0.005)
+    until(lambda: folder.log.exists() and folder.log.read_bytes())
     child = psutil.Process(pid)
     try:
         assert os.getpgid(pid) == os.getsid(pid) == pid
@@ -339,8 +338,7 @@ def test_a_training_that_is_asked_stops_soon(
     folder = new_folder()
     train_job(dataset, "bert", models, root, epochs=1_000_000).write(folder.job)
     pid = parent.fork(folder)
-    while not (folder.log.exists() and b'"step"' in folder.log.read_bytes()):
-        time.sleep(0.005)
+    until(lambda: folder.log.exists() and b'"step"' in folder.log.read_bytes())
     os.kill(pid, signal.SIGTERM)
     assert parent.end_of(folder, pid) == 0
     outcome = Outcome.read(folder.outcome)
@@ -356,8 +354,7 @@ def test_several_children_run_beside_each_other(parent: Conversation, new_folder
         JobSpec(kind="stub", id="s", stub={"seconds": 600}).write(folder.job)
         pids[folder.root.name] = parent.fork(folder)
     for folder in folders:
-        while not (folder.log.exists() and folder.log.read_bytes()):
-            time.sleep(0.005)
+        until(lambda log=folder.log: log.exists() and log.read_bytes())
     for pid in pids.values():
         os.kill(pid, signal.SIGKILL)
     ended = [parent.hear()["ended"] for _ in folders]
@@ -468,14 +465,11 @@ def test_closed_input_ends_the_parent_and_kills_its_children(tmp_path: Path) -> 
             pids.append(talk.fork(folder))
         children = [psutil.Process(pid) for pid in pids]
         for folder in folders:
-            while not (folder.log.exists() and folder.log.read_bytes()):
-                time.sleep(0.005)
+            until(lambda log=folder.log: log.exists() and log.read_bytes())
         os.kill(talk.process.pid, signal.SIGINT)  # a Ctrl-C at the terminal is not for the parent
         assert all(child.is_running() for child in children)
         assert talk.close() == 0
-        for child in children:
-            while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.005)
+        until(lambda: not any(lives(child.pid) for child in children))
 
 
 def test_a_preload_that_fails_is_told(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class WarmParent:
         self._command = [*command, "warm", *families]
         self._give_up = give_up
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready = False
         self._partial = b""
         self._messages: deque[dict[str, Any]] = deque()
 
@@ -120,6 +121,7 @@ class WarmParent:
         if ready["ready"] is not True:
             self._process.wait(CLOSE_SECONDS)
             raise self._failure(f"the worker could not import what trials need ({ready.get('error', 'no reason given')})")
+        self._ready = True
 
     def fork(self, job: str, folder: Path, console: Path, environment: dict[str, str] | None = None) -> int:
         """Ask for a child.
@@ -162,7 +164,10 @@ class WarmParent:
         return [(item["id"], int(item["exit"])) for item in found]
 
     def close(self) -> None:
-        """Close its input, which ends it and its children; kill what has not ended in time."""
+        """Close its input, which ends it and its children; kill what has not ended in time.
+
+        One that is still importing does not look at its input, has no children, and is killed at once.
+        """
         if self._process is None:
             return
         assert self._process.stdin and self._process.stdout
@@ -170,7 +175,7 @@ class WarmParent:
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(CLOSE_SECONDS)
+            self._process.wait(CLOSE_SECONDS if self._ready else 0)
         if self._process.poll() is None or self._process.returncode < 0:
             for pid in (self._process.pid, *strays):
                 kill_tree(pid)
