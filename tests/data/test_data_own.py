@@ -77,6 +77,33 @@ def test_json_lines_with_nested_lists_missing_keys_and_null(tmp_path: Path) -> N
     assert sum(sum(dataset.card["splits"][split]["dropped"].values()) for split in dataset.splits) == 2
 
 
+def test_a_few_rows_that_nobody_labelled_yet_are_left_out_and_said(tmp_path: Path) -> None:
+    lines = ["review_id,review,sentiment", *(f"{1000 + i},row {i},{'good' if i % 2 else 'bad'}" for i in range(100))]
+    lines += ["2000,not yet,", "2001,,good", "2002,not yet either,"]
+    dataset, said, kind = store(tmp_path, "mine.csv", "\n".join(lines))
+    assert (kind, dataset.labels) == ("single-label", ("bad", "good"))
+    assert "kind: single-label, since each labelled row has one label" in said
+    assert "left out: 2 rows with no label, 1 row with no text" in said
+    assert any(line.startswith("ids: the column 'review_id'") for line in said)
+    assert sum(dataset.size(split) for split in dataset.splits) == 100
+    assert set(dataset.ids("test")) <= {str(1000 + i) for i in range(100)}
+
+
+def test_many_rows_without_a_label_bear_none(tmp_path: Path) -> None:
+    lines = ["text,label", *(f"row {i},{'good' if i % 2 else ''}" for i in range(100))]
+    dataset, said, kind = store(tmp_path, "mine.csv", "\n".join(lines))
+    assert kind == "multilabel"
+    assert "kind: multilabel, since of 100 rows 50 have no label" in said
+    assert sum(dataset.size(split) for split in dataset.splits) == 100
+
+
+@pytest.mark.parametrize("values", [["7"] * 40, ["", *map(str, range(39))]])
+def test_what_repeats_or_is_empty_somewhere_is_no_id(tmp_path: Path, values: list[str]) -> None:
+    lines = ["user_id,text,label", *(f"{value},row {i},{'ab'[i % 2]}" for i, value in enumerate(values))]
+    _, said, _ = store(tmp_path, "mine.csv", "\n".join(lines))
+    assert any(line.startswith("ids: line numbers") for line in said)
+
+
 def test_a_number_and_a_text_that_look_alike_are_refused(tmp_path: Path) -> None:
     records = [{"text": f"row {i}", "label": 1 if i % 2 else "1"} for i in range(20)]
     with pytest.raises(DataError, match="'1' is a text in some rows and a number in others"):

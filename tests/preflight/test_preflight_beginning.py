@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +14,13 @@ import pytest
 from preflight_setups import Setup
 
 from bakeoff import api
-from bakeoff.errors import RunError
+from bakeoff.catalog import registry
+from bakeoff.data.dataset import write_dataset
+from bakeoff.data.rows import Import
+from bakeoff.errors import BakeoffError, RunError
 from bakeoff.preflight.explaining import explain, parts
 from bakeoff.study.loading import load_study
+from questions import rows_of
 
 
 @pytest.fixture
@@ -65,6 +71,22 @@ def test_a_dataset_becomes_a_study_that_is_ready(question: str, setup: Setup) ->
     assert api.check(target).ready
 
 
+@pytest.mark.parametrize("question", ["needed", "rates"])
+def test_questions_on_contexts_become_a_study_that_is_ready(question: str, setup: Setup) -> None:
+    rows = {
+        split: [dataclasses.replace(row, text=f"{row.text} In {split}?") for row in rows_of(split, 24)]
+        for split in ("train", "validation", "test")
+    }
+    write_dataset(setup.home, Import("squad_v2", tuple(registry.dataset("squad_v2").labels), rows))
+    target = setup.folder / "begun.yaml"
+    api.begin("squad_v2", "./model", question, target)
+    assert "lexical" in load_study(target).recipes
+    readiness = api.check(target, overrides=("tasks.squad-v2.max_length=24", "tasks.squad-v2.stride=8"))
+    assert readiness.ready, [finding.what for _, finding in readiness.findings]
+    # contexts are read window by window: however long they are, nothing of them is cut
+    assert not [check for check, _ in readiness.findings if check.name == "text-lengths"]
+
+
 def test_a_question_that_does_not_suit_the_data_is_refused(setup: Setup, reviews: Path) -> None:
     with pytest.raises(RunError, match="one loss for single-label"):
         api.begin(str(reviews), "./model", "losses", setup.folder / "begun.yaml")
@@ -94,6 +116,77 @@ def test_the_command_asks_nothing_where_nobody_can_answer(setup: Setup, reviews:
         [*bakeoff, "explain", "study.yaml", "--json"], capture_output=True, text=True, check=True, cwd=setup.folder
     )
     assert json.loads(told.stdout)["reference"] == "tfidf"
+
+
+def at_a_terminal(command: list[str], answers: str, folder: Path) -> tuple[int, str]:
+    """What a command says to somebody who types, and its status."""
+    ours, its = os.openpty()
+    os.write(ours, answers.encode())
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, cwd=folder) as process:
+        os.close(its)
+        said = b""
+        try:
+            while part := os.read(ours, 4096):
+                said += part
+        except OSError:  # what Linux says when the other side has ended
+            pass
+        os.close(ours)
+    return process.returncode, said.decode()
+
+
+def test_at_a_terminal_what_makes_no_sense_is_explained_and_asked_again(setup: Setup, reviews: Path) -> None:
+    answers = f"nothing.csv\n{reviews.name}\nbert-of-my-dreams\n./model\nwhy\nrates\n"
+    code, said = at_a_terminal([sys.executable, "-m", "bakeoff", "init"], answers, setup.folder)
+    assert code == 0, said
+    for words in (
+        "there is no file nothing.csv, and no dataset of that name",
+        "no model has this name",
+        "is a pretrained model needed, or do word counts do?",
+        "no question is called 'why'",
+        "next: bakeoff explain study.yaml",
+    ):
+        assert words in said
+    assert list(load_study(setup.folder / "study.yaml").recipes) == ["slow", "usual", "fast", "tfidf"]
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "words"),
+    [
+        ("demos", "./model", "did you mean 'demo'"),
+        ("demo", "minilm-l7", "did you mean 'minilm-l6'"),
+        ("demo", "./no such folder", "looked for at"),
+        ("demo", "acme/encoder", "COMMIT with the 40 digits"),
+    ],
+)
+def test_a_name_that_means_nothing_is_refused_before_anything_is_written(
+    data: str, model: str, words: str, setup: Setup
+) -> None:
+    with pytest.raises(BakeoffError) as caught:
+        api.begin(data, model, "needed", setup.folder / "begun.yaml")
+    assert words in caught.value.remedy
+    assert not (setup.folder / "begun.yaml").exists()
+
+
+def test_a_model_is_named_from_here_wherever_the_study_is_written(setup: Setup) -> None:
+    (setup.folder / "studies").mkdir()
+    target = setup.folder / "studies" / "begun.yaml"
+    api.begin("demo", "./model", "needed", target)
+    assert api.check(target).ready
+
+
+def test_a_model_that_is_not_fetched_yet_is_said_with_what_to_do_next(setup: Setup) -> None:
+    words = ["init", "demo", "--model", f"acme/encoder@{'0123456789' * 4}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bakeoff", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=setup.folder,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bakeoff model fetch acme/encoder" in done.stdout
+    assert done.stdout.splitlines()[-1] == "next: mend that, then bakeoff check study.yaml"
 
 
 STUDY = """

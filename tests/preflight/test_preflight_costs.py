@@ -15,12 +15,14 @@ from bakeoff.preflight.devices import DEVICES, device_hours
 from bakeoff.preflight.estimating import estimate
 from bakeoff.preflight.forecast import Forecast, Range
 from bakeoff.preflight.learning import learn_from_run, learn_from_smoke
-from bakeoff.preflight.lengths import measure_lengths
+from bakeoff.preflight.lengths import Lengths, measure_lengths
 from bakeoff.preflight.shapes import read_shape
 from bakeoff.preflight.smoke import order_of
 from bakeoff.records.results import Circumstances, State, TrialState
 from bakeoff.records.specs import TrialSpec
 from bakeoff.running.estimate import Estimate
+from bakeoff.tasks.tokenizer import load_tokenizer
+from bakeoff.tasks.windows import Cut, cut_windows
 
 FACTS = {
     "train_seconds": 1e-3,
@@ -85,10 +87,22 @@ def test_lengths_are_those_of_the_tokenizer(setup: Setup) -> None:
     texts = dataset.texts("test")
     if len(texts) <= 500:
         assert lengths.tokens["test"].tolist() == [len(tokenizer.encode(text).ids) for text in texts]
-    assert lengths.counted
+    assert (lengths.counted, lengths.special, lengths.firsts) == (True, 3, {})
     (setup.model / "tokenizer.json").unlink()
     assert not measure_lengths(dataset, setup.model).counted
     assert lengths.cut(int(np.concatenate(list(lengths.tokens.values())).max())) == 0.0
+
+
+@pytest.mark.parametrize(("max_length", "stride"), [(24, 8), (40, 0), (64, 30)])
+def test_windows_of_contexts_are_those_that_the_task_cuts(setup: Setup, max_length: int, stride: int) -> None:
+    tokenizer = load_tokenizer(setup.model)
+    questions, contexts = ["a", "what", "what is it " * 10], ["it", "it is what it is " * 20, "what is it not " * 9]
+    cut = cut_windows(questions, contexts, tokenizer, Cut(max_length, stride))
+    tokens = sum(len(window.ids) for windows in cut for window in windows)
+    alone = [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in questions]
+    whole = [len(tokenizer(*pair)["input_ids"]) for pair in zip(questions, contexts, strict=True)]
+    lengths = Lengths({"train": np.array(whole)}, {"train": np.array(alone)}, special=3)
+    assert lengths.windows("train", max_length, stride) == pytest.approx((sum(map(len, cut)) / 3, tokens / 3))
 
 
 def test_a_smoke_run_replaces_the_guess_and_narrows_the_range(setup: Setup) -> None:

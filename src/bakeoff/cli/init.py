@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bakeoff.errors import RunError
+from bakeoff.errors import BakeoffError, RunError
 
 NAME = "init"
 SHORT = "Write a first study: your file or a dataset, a model, a question."
@@ -56,7 +57,7 @@ def command(
 ) -> None:
     """Write a first study."""
     from bakeoff import api
-    from bakeoff.cli.check import conclusion
+    from bakeoff.cli.check import conclusion, paragraph
     from bakeoff.cli.shown import safe, shown_path, write
     from bakeoff.preflight.findings import Severity
 
@@ -68,25 +69,51 @@ def command(
         write(safe(line))
     write(safe(f"wrote {shown_path(out.absolute())}: {made.rows:,} training examples, {made.labels} labels, {made.kind}"))
     readiness = api.check(str(out))
-    for finding in readiness.of(Severity.ERROR) + readiness.of(Severity.WARNING):
-        write(safe(finding.line))
+    for check, finding in readiness.findings:
+        if finding.severity is Severity.ERROR:
+            write(safe(paragraph(check, finding)))
+        elif finding.severity is Severity.WARNING:
+            write(safe(finding.line))
     write(safe(conclusion(readiness)))
     word = shlex.quote(str(out))
-    write(safe(f"next: bakeoff explain {word}; bakeoff run {word} --profile quick; bakeoff run {word}"))
+    if readiness.ready:
+        write(safe(f"next: bakeoff explain {word}; bakeoff run {word} --profile quick; bakeoff run {word}"))
+    else:
+        write(safe(f"next: mend that, then bakeoff check {word}"))
 
 
 def _answers(data: str | None, model: str | None, ask: str | None) -> tuple[str, str, str]:
     """What was given, asked for, or is usual."""
-    from bakeoff.preflight.beginning import QUESTIONS
+    from bakeoff.preflight.beginning import QUESTIONS, check_data, check_question
+    from bakeoff.records.paths import Home
+    from bakeoff.study.components import named_model
 
     asks = sys.stdin.isatty() and sys.stdout.isatty()
-    if data is None and not asks:
-        raise RunError("no data are named", "DATA", "bakeoff init FILE, or a dataset's name: `bakeoff data list` shows them")
+    if not asks:
+        if data is None:
+            remedy = "bakeoff init FILE, or a dataset's name: `bakeoff data list` shows them"
+            raise RunError("no data are named", "DATA", remedy)
+        return data, model or DEFAULT_MODEL, ask or DEFAULT_QUESTION
     if data is None:
-        data = str(typer.prompt("Your file, or a dataset's name (`bakeoff data list` shows them)"))
+        data = _asked(
+            "Your file, or a dataset's name (`bakeoff data list` shows them)", lambda name: check_data(Home.default(), name)
+        )
     if model is None:
-        model = str(typer.prompt("Pretrained model", default=DEFAULT_MODEL)) if asks else DEFAULT_MODEL
+        model = _asked("Pretrained model", lambda name: named_model(name, Path.cwd(), "--model"), DEFAULT_MODEL)
     if ask is None:
-        words = "; ".join(f"{name}: {text}" for name, text in QUESTIONS.items())
-        ask = str(typer.prompt(f"What do you want to know? {words}", default=DEFAULT_QUESTION)) if asks else DEFAULT_QUESTION
+        for name, words in QUESTIONS.items():
+            typer.echo(f"  {name:<8} {words}")
+        ask = _asked("What do you want to know?", check_question, DEFAULT_QUESTION)
     return data, model, ask
+
+
+def _asked(question: str, check: Callable[[str], object], default: str | None = None) -> str:
+    """An answer that a check lets pass; one that it does not is explained, and asked for again."""
+    while True:
+        answer = str(typer.prompt(question, default=default)).strip()
+        try:
+            check(answer)
+        except BakeoffError as error:
+            typer.echo(str(error), err=True)
+        else:
+            return answer

@@ -17,6 +17,9 @@ YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
 MOST_WORDS = 6
 """A label is a name, not a sentence: what is cut at a separator must be this short in words."""
 
+MOST_BARE = 0.1
+"""Share of rows without a label up to which the others are taken to have one each because that is how it is meant."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -34,8 +37,9 @@ class Labels:
 
     @property
     def exclusive(self) -> bool:
-        """Whether every row has exactly one label."""
-        return all(len(row) == 1 for row in self.rows)
+        """Whether labels exclude one another: no row has two, and nearly all have one. The others were not labelled yet."""
+        bare = sum(not row for row in self.rows)
+        return all(len(row) <= 1 for row in self.rows) and bare <= MOST_BARE * len(self.rows)
 
 
 def name_of(value: Any) -> str:

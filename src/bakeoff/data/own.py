@@ -22,7 +22,7 @@ from bakeoff.records.files import canonical_json, read_document, sha256_bytes, s
 from bakeoff.records.paths import Home
 
 OWN_VERSION = 1
-READER_VERSION = 1
+READER_VERSION = 2
 """Rises when the same file would be understood in another way."""
 SEED = 0
 SHARES = (0.8, 0.1, 0.1)
@@ -61,6 +61,7 @@ LABEL_NAMES = (
     "topic",
 )
 ID_NAMES = ("id", "idx", "guid", "uid", "example_id")
+ID_ENDINGS = ("_id", "-id", " id", ".id")
 SPLIT_COLUMNS = ("split", "fold", "partition")
 
 
@@ -125,9 +126,10 @@ def read_own(path: Path, name: str, columns: Columns | None = None) -> tuple[Imp
     for split, table in tables.items():
         own = replace(labels, rows=labels.rows[place : place + table.rows])
         place += table.rows
-        splits[split], dropped[split] = _rows(table, chosen, own)
+        splits[split], dropped[split] = _rows(table, chosen, own, labels.exclusive)
     lines = [f"{table.path.name}: {table.rows:,} rows, {table.form}" for table in tables.values()]
-    lines += _describe(chosen, labels)
+    kind = "single-label" if labels.exclusive else "multilabel"
+    lines += [*_describe(chosen, labels), f"kind: {kind}, since {_reason(labels)}", *_left_out(dropped)]
     splits, dropped, splitting = _split(splits, dropped, first, chosen, labels)
     lines.append(f"splits: {splitting or 'as given'}")
     imported = Import(
@@ -139,7 +141,28 @@ def read_own(path: Path, name: str, columns: Columns | None = None) -> tuple[Imp
         terms="the user's own data",
         splitting=splitting,
     )
-    return imported, Understood("single-label" if labels.exclusive else "multilabel", lines)
+    return imported, Understood(kind, lines)
+
+
+def _reason(labels: Labels) -> str:
+    if labels.exclusive:
+        return "each labelled row has one label"
+    several = sum(len(row) > 1 for row in labels.rows)
+    bare = sum(not row for row in labels.rows)
+    said = [f"{several:,} have several labels"] if several else []
+    said += [f"{bare:,} have {'none' if several else 'no label'}"] if bare else []
+    return f"of {len(labels.rows):,} rows {' and '.join(said)}"
+
+
+def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What was left out of all files, in one line; none if nothing was."""
+    counts: Counter[str] = Counter()
+    for some in dropped.values():
+        counts.update(some)
+    if not counts:
+        return []
+    said = (f"{count:,} {'row' if count == 1 else 'rows'} with {why}" for why, count in counts.items())
+    return [f"left out: {', '.join(said)}"]
 
 
 def _tables(path: Path, delimiter: str | None) -> dict[str, Table]:
@@ -184,12 +207,20 @@ def _choose(table: Table, given: Columns) -> Columns:
             "no column looks like a text", str(table.path), f"say which: --text COLUMN, one of {', '.join(table.columns)}"
         )
     second = given.second if given.second is not None else _named(table, (n for n in SECOND_NAMES if n != text.lower()))
-    ids = given.id or _named(table, ID_NAMES)
-    if not given.id and ids and len(set(map(str, table.columns[ids]))) < table.rows:
-        ids = None  # what is called an id but repeats is none
+    ids = given.id or _find_ids(table, text)
     taken: set[str | None] = {text, second, ids, given.group}
     labels = given.labels or _find_labels(table, taken)
     return replace(given, text=text, second=second or None, id=ids, labels=labels)
+
+
+def _find_ids(table: Table, text: str) -> str | None:
+    """The column that is called an id and is one: what repeats, or is empty somewhere, is none."""
+    called = [_named(table, ID_NAMES), *(name for name in table.columns if name.lower().endswith(ID_ENDINGS))]
+    for name in called:
+        values = table.columns[name] if name and name != text else []
+        if values and len({str(value) for value in values if value not in (None, "")}) == table.rows:
+            return name
+    return None
 
 
 def _longest(table: Table, taken: set[str]) -> str | None:
@@ -226,14 +257,13 @@ def _labels(tables: dict[str, Table], chosen: Columns, separator: str | None) ->
     return from_column(chosen.labels[0], whole[chosen.labels[0]], separator)
 
 
-def _rows(table: Table, chosen: Columns, labels: Labels) -> tuple[list[Row], dict[str, int]]:
+def _rows(table: Table, chosen: Columns, labels: Labels, one_each: bool) -> tuple[list[Row], dict[str, int]]:
     assert chosen.text
     dropped: Counter[str] = Counter()
     rows = []
     ids = table.columns[chosen.id] if chosen.id else None
     seconds = table.columns[chosen.second] if chosen.second else None
     groups = table.columns[chosen.group] if chosen.group else None
-    one_each = sum(len(row) == 1 for row in labels.rows) > 0.99 * len(labels.rows)
     for place, text in enumerate(table.columns[chosen.text]):
         if text is None or not str(text).strip():
             dropped["no text"] += 1
@@ -256,7 +286,7 @@ def _describe(chosen: Columns, labels: Labels) -> list[str]:
     if chosen.second:
         said.append(f"second text: the column {chosen.second!r} (--second to correct; --second '' for none)")
     said.append(f"labels: {', '.join(map(repr, (chosen.labels or ())[:4]))}, {labels.form} (--labels to correct): {shown}")
-    said.append(f"ids: {f'the column {chosen.id!r}' if chosen.id else 'line numbers'}")
+    said.append(f"ids: {f'the column {chosen.id!r}' if chosen.id else 'line numbers'} (columns: {{id: COLUMN}} to correct)")
     if chosen.group:
         said.append(f"groups: the column {chosen.group!r}")
     return said

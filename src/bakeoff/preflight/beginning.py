@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bakeoff.catalog import registry
+from bakeoff.catalog.registry import nearest
 from bakeoff.data.own import Columns, read_own
-from bakeoff.data.store import card_of, find_dataset
-from bakeoff.errors import DataError, ModelError, RunError
+from bakeoff.data.store import card_of, find_dataset, stored_fingerprints
+from bakeoff.errors import CatalogError, DataError, ModelError, RunError
 from bakeoff.hub.models import locate_model
 from bakeoff.preflight.lengths import measure_lengths
 from bakeoff.preflight.shapes import read_shape
 from bakeoff.records.paths import Home
+from bakeoff.study.components import named_model
+from bakeoff.study.model import ModelRequest
 from bakeoff.study.recipes import default_loss
 
 QUESTIONS = {
@@ -26,8 +29,14 @@ QUESTIONS = {
 BATCH = 32
 LEAST_STEPS = 300
 MOST_EPOCHS = 10
+QUICK_ROWS = 512
 USUAL_LENGTH, LONGEST = 128, 512
 RATE = "1e-4"
+SIMPLE = {
+    "": ("tfidf", "word counts and a linear classifier"),
+    "qa": ("lexical", "the sentence that shares most words with the question"),
+}
+"""The method without a pretrained model that a kind's recipes have to beat."""
 LOSSES = {
     "bce": "{loss: bce}                 # binary cross-entropy on each label: the usual loss",
     "asl": "{loss: {name: asymmetric, gamma_neg: 2, gamma_pos: 1, clip: 0.05}}   # easy negatives count less",
@@ -80,21 +89,21 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path, column
 
     Raises:
         DataError: if the file cannot be read or understood, or the dataset is not here.
-        CatalogError: if no dataset bears the name.
+        CatalogError: if there is neither a file nor a dataset of that name.
+        ModelError: if the model's name means nothing.
         RunError: if the question is not known, or does not suit the data.
     """
-    if question not in QUESTIONS:
-        raise RunError(f"no question is called {question!r}", f"--ask {question}", f"known: {', '.join(QUESTIONS)}")
+    check_question(question)
+    request = named_model(model, Path.cwd(), "--model")
     path = Path(data).expanduser()
     if path.exists():
         name = safe_name(path.stem)
         imported, said = read_own(path, name, columns)
-        place = path.resolve()
-        shown = place.relative_to(beside.resolve()) if place.is_relative_to(beside.resolve()) else place
         kind, rows, labels, understood = said.kind, len(imported.splits["train"]), len(imported.labels), said.lines
-        line = f"file: {quoted(str(shown))}{_columns(columns)}"
+        line = f"file: {quoted(_shown(path, beside))}{_columns(columns)}"
         texts = [row.text for row in imported.splits["train"][:500]]
     else:
+        check_data(home, data)
         dataset = find_dataset(home, data)
         name, kind = safe_name(data), card_of(home, data).task
         rows, labels, understood = dataset.size("train"), len(dataset.labels), []
@@ -113,10 +122,58 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path, column
         rows=rows,
         labels=labels,
         understood=understood,
-        model=model,
-        max_length=_length(home, model, data if not texts else "", texts),
+        model=_shown_model(request, model, beside),
+        max_length=_length(home, request, data if not texts else "", texts),
         question=question,
     )
+
+
+def _shown(path: Path, beside: Path) -> str:
+    """A path as the study names it: relative to the study's folder where it lies in it."""
+    place, folder = path.resolve(), beside.resolve()
+    return str(place.relative_to(folder) if place.is_relative_to(folder) else place)
+
+
+def _shown_model(request: ModelRequest, model: str, beside: Path) -> str:
+    """A model as the study names it; what begins with a point or a stroke is a folder there."""
+    if not request.is_folder:
+        return model
+    shown = _shown(Path(request.name), beside)
+    return shown if shown.startswith("/") else f"./{shown}"
+
+
+def check_question(question: str) -> None:
+    """See that a question is one that a first study can ask.
+
+    Args:
+        question: the word for it.
+
+    Raises:
+        RunError: if it is none of `QUESTIONS`.
+    """
+    if question not in QUESTIONS:
+        raise RunError(f"no question is called {question!r}", f"--ask {question}", f"known: {', '.join(QUESTIONS)}")
+
+
+def check_data(home: Home, data: str) -> None:
+    """See that there is a file or a dataset of a name.
+
+    Args:
+        home: where data are kept.
+        data: the path of a file or folder, or the name of a dataset.
+
+    Raises:
+        CatalogError: if there is neither.
+    """
+    known = list(registry.cards("dataset"))
+    if not Path(data).expanduser().exists() and data not in known and not stored_fingerprints(home, data):
+        near = nearest(data, known)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise CatalogError(
+            f"there is no file {data}, and no dataset of that name",
+            str(Path(data).expanduser().absolute()),
+            f"{hint}name a file that is there, or a dataset: {', '.join(known)}",
+        )
 
 
 def _columns(columns: Columns | None) -> str:
@@ -152,11 +209,10 @@ def quoted(text: str) -> str:
     return text if re.fullmatch(r"[A-Za-z/.][\w/.-]*", text, re.ASCII) else "'" + text.replace("'", "''") + "'"
 
 
-def _length(home: Home, model: str, dataset: str, texts: list[str]) -> int:
+def _length(home: Home, model: ModelRequest, dataset: str, texts: list[str]) -> int:
     """The length that keeps 95 % of the texts whole, in steps of eight, as far as the model can hold it."""
-    name, _, revision = model.partition("@")
     try:
-        located = locate_model(home, str(Path(name).resolve()) if name.startswith((".", "/", "~")) else name, revision)
+        located = locate_model(home, model.name, model.revision)
     except ModelError:
         return USUAL_LENGTH  # it is not here yet; `check` says so, and a length is easily changed
     context = read_shape(located.folder).context or LONGEST
@@ -211,16 +267,21 @@ claims:                       # sentences that the verdict answers; the first is
 
 # A smaller form of it, to see that all goes well: `bakeoff run FILE --profile quick`
 profiles:
-  quick:
-    tasks: {{{made.task}: {{train_limit: {min(512, made.rows)}}}}}
+  quick:{_fewer_rows(made)}
     defaults: {{training: {{epochs: 1}}}}
     seeds: [42, 1337]
 """
 
 
+def _fewer_rows(made: Beginning) -> str:
+    """The line of the small profile that takes fewer rows, where there are more."""
+    return f"\n    tasks: {{{made.task}: {{train_limit: {QUICK_ROWS}}}}}" if made.rows > QUICK_ROWS else ""
+
+
 def _recipes(made: Beginning, metric: str) -> tuple[str, str, str]:
     """The recipes' lines, the baseline, and the first claim."""
-    counts = "  tfidf: {method: tfidf}      # word counts and a linear classifier: a recipe below it is not worth its cost\n"
+    simple, why = SIMPLE.get(made.kind, SIMPLE[""])
+    counts = f"  {simple}: {{method: {simple}}}      # {why}: a recipe below it is not worth its cost\n"
     loss = default_loss(made.kind)
     on = f"in {metric} on {made.task}"
     if made.question == "losses":
@@ -233,6 +294,6 @@ def _recipes(made: Beginning, metric: str) -> tuple[str, str, str]:
         return lines + counts, "usual", f"any of [slow, fast] beats usual {on}"
     return (
         f"  tuned: {{loss: {loss}}}         # all weights of the model are trained\n" + counts,
-        "tfidf",
-        f"tuned beats tfidf {on}",
+        simple,
+        f"tuned beats {simple} {on}",
     )

@@ -194,8 +194,12 @@ def forecast(trials: Sequence[TrialSpec], keep: str, sources: Sources) -> Foreca
     """
     shapes = {key: read_shape(folder) for key, folder in sources.models.items()}
     found = [forecast_trial(trial, shapes, keep, sources) for trial in trials]
-    stores = {(t.task.fingerprint, t.recipe.model.fingerprint, t.task.max_length) for t in trials if t.recipe.model}
-    return Forecast(found, sum(_store_bytes(sources, *store) for store in stores), _kept_bytes(trials, shapes, keep))
+    stores = {
+        (t.task.fingerprint, t.recipe.model.fingerprint, t.task.max_length, t.task.stride): (t.task, t.recipe.model.fingerprint)
+        for t in trials
+        if t.recipe.model
+    }
+    return Forecast(found, sum(_store_bytes(sources, *store) for store in stores.values()), _kept_bytes(trials, shapes, keep))
 
 
 def _kept_bytes(trials: Sequence[TrialSpec], shapes: Mapping[str, ModelShape], keep: str) -> int:
@@ -301,18 +305,27 @@ def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Wor
     if training is None or shape is None or trial.recipe.model is None:
         return Work(rows["train"], 0, 0.0, 0.0, 0, 0.0)
     lengths = sources.lengths[trial.task.fingerprint, trial.recipe.model.fingerprint]
-    tokens = {split: count * lengths.mean(split, trial.task.max_length) if count else 0.0 for split, count in rows.items()}
+    each = {split: _row_of(lengths, trial.task, split) if count else (0.0, 0.0) for split, count in rows.items()}
+    tokens = {split: count * each[split][1] for split, count in rows.items()}
+    passed = round(rows["train"] * each["train"][0])
     validations = training.epochs * training.evaluations_per_epoch
     trained = tokens["train"] * training.epochs
     evaluated = tokens["validation"] * (validations + 1) + tokens["test"]
     return Work(
         examples=rows["train"] * training.epochs,
-        steps=math.ceil(rows["train"] / training.batch_size) * training.epochs,
+        steps=math.ceil(passed / training.batch_size) * training.epochs,
         train_tokens=trained,
         evaluation_tokens=evaluated,
         largest_pass=training.micro_batch_size * min(trial.task.max_length, lengths.longest(1.0)),
         flops=6.0 * shape.body * (trained + evaluated * FORWARD_SHARE),
     )
+
+
+def _row_of(lengths: Lengths, task: TaskSpec, split: str) -> tuple[float, float]:
+    """What is passed through the model for an example: how many rows, and their tokens. A long context is several rows."""
+    if task.stride is None or split not in lengths.firsts:
+        return 1.0, lengths.mean(split, task.max_length)
+    return lengths.windows(split, task.max_length, task.stride)
 
 
 def measured_seconds(cost: Cost, work: Work) -> float:
@@ -401,6 +414,7 @@ def _memory(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost |
     return Range.around(max(measured.peak_bytes * mend + change, BASE_BYTES / 4), MEMORY_MEASURED)
 
 
-def _store_bytes(sources: Sources, dataset: str, model: str, max_length: int) -> int:
-    found, lengths = sources.datasets[dataset], sources.lengths[dataset, model]
-    return round(sum(found.size(split) * (4 * lengths.mean(split, max_length) + 8) for split in found.splits))
+def _store_bytes(sources: Sources, task: TaskSpec, model: str) -> int:
+    found, lengths = sources.datasets[task.fingerprint], sources.lengths[task.fingerprint, model]
+    each = {split: _row_of(lengths, task, split) for split in found.splits}
+    return round(sum(found.size(split) * (4 * tokens + 8 * rows) for split, (rows, tokens) in each.items()))

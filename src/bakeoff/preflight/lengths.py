@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,8 @@ SAMPLED = 500
 WORD_TOKENS = 1.35
 """Tokens a word, about, where the tokenizer's files are not of the kind that can be read here."""
 SPECIAL_TOKENS = 2
+QUESTION_SHARE = 3
+"""A question is cut at this part of a window, as `bakeoff.tasks.windows` does it."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,15 @@ class Lengths:
 
     Attributes:
         tokens: lengths in tokens, special tokens included, by split.
+        firsts: lengths of the first of two texts alone, without special tokens, by split; empty where texts stand alone.
+        special: special tokens of a pair.
         unknown: share of tokens that stand for what the tokenizer does not know.
         counted: whether they were counted with the tokenizer; if not, they are guessed from words.
     """
 
     tokens: dict[str, NDArray[np.int64]]
+    firsts: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    special: int = SPECIAL_TOKENS
     unknown: float = 0.0
     counted: bool = True
 
@@ -42,6 +48,25 @@ class Lengths:
             Tokens a text.
         """
         return float(np.minimum(self.tokens[split], max_length).mean())
+
+    def windows(self, split: str, max_length: int, stride: int) -> tuple[float, float]:
+        """Windows of contexts that are read piece by piece, each after its question.
+
+        Args:
+            split: the split.
+            max_length: tokens of a window, question and special tokens included.
+            stride: tokens of the context that neighbouring windows share.
+
+        Returns:
+            Mean number of windows a row, and mean of their tokens a row.
+        """
+        asked = np.minimum(self.firsts[split], max_length // QUESTION_SHARE) + self.special
+        context = np.maximum(self.tokens[split] - self.firsts[split] - self.special, 1)
+        room = np.maximum(max_length - asked, 1)
+        step = np.maximum(room - np.minimum(stride, room - 1), 1)
+        count = np.where(context <= room, 1, 1 + np.ceil((context - room) / step))
+        tokens = context + (count - 1) * (room - step) + count * asked
+        return float(count.mean()), float(tokens.mean())
 
     def cut(self, max_length: int) -> float:
         """Share of texts that a length cuts.
@@ -108,14 +133,20 @@ def measure_lengths(dataset: Dataset, model: Path) -> Lengths:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     unknown_id = tokenizer.token_to_id(getattr(tokenizer.model, "unk_token", None) or "")
-    lengths, unknown, total = {}, 0, 0
+    lengths: dict[str, NDArray[np.int64]] = {}
+    firsts: dict[str, NDArray[np.int64]] = {}
+    unknown, total = 0, 0
     for split, some in texts.items():
         readable = [_readable(*pair) for pair in some]
         ids = [encoding.ids for encoding in tokenizer.encode_batch(readable)]
         lengths[split] = np.array([len(row) for row in ids], dtype=np.int64)
+        if any(second for _, second in some):
+            bare = tokenizer.encode_batch([_readable(first, "") for first, _ in some], add_special_tokens=False)
+            firsts[split] = np.array([len(encoding.ids) for encoding in bare], dtype=np.int64)
         unknown += sum(row.count(unknown_id) for row in ids) if unknown_id is not None else 0
         total += sum(map(len, ids))
-    return Lengths(lengths, unknown / max(1, total))
+    pair, alone = tokenizer.encode("a", "a").ids, tokenizer.encode("a", add_special_tokens=False).ids
+    return Lengths(lengths, firsts, len(pair) - 2 * len(alone), unknown / max(1, total))
 
 
 def _readable(text: str, second: str) -> str | tuple[str, str]:
@@ -125,8 +156,11 @@ def _readable(text: str, second: str) -> str | tuple[str, str]:
 
 
 def _guess(texts: dict[str, list[tuple[str, str]]]) -> Lengths:
-    counted = {
-        split: [SPECIAL_TOKENS + WORD_TOKENS * len(f"{text} {second}".split()) for text, second in some]
-        for split, some in texts.items()
-    }
-    return Lengths({split: np.ceil(values).astype(np.int64) for split, values in counted.items()}, counted=False)
+    def counted(some: list[str]) -> NDArray[np.int64]:
+        words = np.array([len(text.split()) for text in some], dtype=np.float64)
+        return np.ceil(SPECIAL_TOKENS + WORD_TOKENS * words).astype(np.int64)
+
+    both = {split: counted([f"{first} {second}" for first, second in some]) for split, some in texts.items()}
+    pairs = {split: some for split, some in texts.items() if any(second for _, second in some)}
+    firsts = {split: counted([first for first, _ in some]) - SPECIAL_TOKENS for split, some in pairs.items()}
+    return Lengths(both, firsts, counted=False)

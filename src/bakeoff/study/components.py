@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bakeoff.catalog.cards import Card, Kind
 from bakeoff.catalog.registry import cards, nearest
+from bakeoff.errors import Fault, ModelError
 from bakeoff.records.specs import Component
 from bakeoff.study.faults import Faults, validate
 from bakeoff.study.model import ModelRequest
@@ -103,6 +104,29 @@ def _unknown_model(place: Node, name: str, faults: Faults) -> None:
         return
     allowed = f"{', '.join(known)}, a hub id `org/name@commit`, or a folder such as ./model"
     faults.add(place, "no model has this name", allowed, nearest(name, known))
+
+
+def named_model(name: str, folder: Path, option: str) -> ModelRequest:
+    """Find out what a model's name means where it was given on the command line.
+
+    Args:
+        name: a catalog name, a hub id `org/name@commit`, or a folder.
+        folder: what relative paths are relative to.
+        option: the option that gave it, for messages.
+
+    Returns:
+        The request.
+
+    Raises:
+        ModelError: if no model can be meant; the remedy says what to write.
+    """
+    faults = Faults()
+    found = choose_model(Node(name, option, text=name), folder, faults)
+    if found is None:
+        fault = next(iter(faults.sorted), Fault(option, 0, "", name, "no model is named", ", ".join(cards("model"))))
+        near = f"did you mean {fault.suggestion!r}? " if fault.suggestion else ""
+        raise ModelError(fault.problem, f"{option} {name}", f"{near}write {fault.allowed}")
+    return found
 
 
 def choose_model(node: Node, folder: Path, faults: Faults) -> ModelRequest | None:

@@ -180,7 +180,8 @@ def look_at_lengths(subject: Subject) -> Iterator[Finding]:
             continue
         told.add((task, request))
         lengths, kept = subject.lengths[dataset.fingerprint, model.spec.fingerprint], subject.study.tasks[task].max_length
-        if lengths.cut(kept) > MOST_CUT:
+        windowed = subject.study.tasks[task].stride is not None  # what is read in windows is read whole
+        if lengths.cut(kept) > MOST_CUT and not windowed:
             yield Finding(
                 Severity.WARNING,
                 f"max_length {kept} cuts {lengths.cut(kept):.0%} of the texts of {task}",
