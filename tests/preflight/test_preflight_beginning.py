@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import os
 import subprocess
@@ -74,7 +73,7 @@ def test_a_dataset_becomes_a_study_that_is_ready(question: str, setup: Setup) ->
 @pytest.mark.parametrize("question", ["needed", "rates"])
 def test_questions_on_contexts_become_a_study_that_is_ready(question: str, setup: Setup) -> None:
     rows = {
-        split: [dataclasses.replace(row, text=f"{row.text} In {split}?") for row in rows_of(split, 24)]
+        split: [row._replace(text=f"{row.text} In {split}?") for row in rows_of(split, 24)]
         for split in ("train", "validation", "test")
     }
     write_dataset(setup.home, Import("squad_v2", tuple(registry.dataset("squad_v2").labels), rows))
