@@ -95,8 +95,9 @@ FITTING = [
     "defaults: {loss: {name: bce}, model: ./folder, training: {early_stopping: null, threads: auto, micro_batch_size: 4}}",
     "limits: {trial: null, stall: 10m, disk_reserve: 5GB}",
     "expect: {a: {f1_macro@0.2: [0.1, 0.2]}}",
-    "phases: [{name: one, choose: {top: 2}}, {name: two, profile: p}]",
+    "phases: [{name: one, choose: {top: 2}, seeds: 2}, {name: s, sweep: true, gate: green}, {name: two, seeds: [1]}]",
     "sweep: {recipes: [a], space: {training.learning_rate: {log_uniform: [1e-5, 1e-3]}}, proposals: 3}",
+    "sweep: {recipes: [a], sampler: qmc, pruning: {name: median}, time: 1h, seeds: [1], spaces: [{space: {loss: null}}]}",
 ]
 WRONG = {
     "unknown key": "baselin: a",

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from bakeoff.catalog.registry import nearest
 from bakeoff.errors import Fault, StudyError
 from bakeoff.study.claims_checking import check_claims
+from bakeoff.study.entries import NAME_PATTERN
 from bakeoff.study.faults import Faults, validate
 from bakeoff.study.matrix import expand
 from bakeoff.study.model import Recipe, Study
 from bakeoff.study.overlay import apply_overrides, apply_profile
+from bakeoff.study.phasing import check_fresh, declared_phases, make_rounds, overlay_of
+from bakeoff.study.proposing import check_settings
 from bakeoff.study.reading import read_file
 from bakeoff.study.recipes import Surroundings, check_defaults, resolve_recipe
 from bakeoff.study.references import check_references, resolve_task, task_kind
-from bakeoff.study.shape import MAX_PAIRS, MAX_PROFILES, MAX_RECIPES, MAX_TASKS, NAME_PATTERN, StudyFile
+from bakeoff.study.shape import MAX_PAIRS, MAX_PROFILES, MAX_RECIPES, MAX_TASKS, StudyFile
 from bakeoff.study.tree import Node, names_in
 
 
@@ -92,12 +96,63 @@ def load_study(path: Path, profile: str | None = None, overrides: Sequence[str] 
     tree = apply_profile(base, profiles.get(profile or ""), faults)
     tree = _with_overrides(tree, list(overrides), faults)
     study = _check(tree, path, list(profiles), faults, None)
-    _check_other_profiles(base, {name: node for name, node in profiles.items() if name != profile}, path, faults)
+    of_phases = _of_phases(tree)
+    others = {name: node for name, node in profiles.items() if name != profile and name not in of_phases}
+    _check_other_profiles(base, others, path, faults)
+    studies = _studies_of_phases(_Layers(base, profiles, profile or "", tuple(overrides)), tree, path, faults)
     faults.raise_any(path)
     assert study is not None
     study = study.model_copy(update={"profile": profile or ""})
     study.remember_places(tree)
+    rounds = make_rounds(study, [one.model_copy(update={"profile": profile or ""}) for one in studies])
+    if rounds:
+        check_fresh(study, rounds, faults)
+    faults.raise_any(path)
+    study.remember_rounds(rounds)
     return study
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """What is laid over one another: the file, the chosen profile, that of a phase, `--set`."""
+
+    base: Node
+    profiles: dict[str, Node]
+    profile: str
+    overrides: tuple[str, ...]
+
+
+def _of_phases(tree: Node) -> set[str]:
+    """Names of the profiles that phases have."""
+    phases = tree.at("phases")
+    named = [phase.at("profile") for phase in (phases.items if phases else [])]
+    return {str(node.value) for node in named if node is not None}
+
+
+def _studies_of_phases(layers: _Layers, tree: Node, path: Path, faults: Faults) -> list[Study]:
+    """What the study is in each of its phases; faults of a phase's profile are recorded at their lines."""
+    phases = tree.at("phases")
+    items = phases.items if phases else []
+    if not items:  # a sweep without phases: a search and a final phase, both as the study is
+        sweep = tree.at("sweep")
+        items = [tree.holding({})] * (2 if sweep and sweep.is_mapping else 0)
+    studies = []
+    for item in items:
+        overlay = overlay_of(item, layers.profiles, faults)
+        found = Faults()
+        inner = apply_profile(apply_profile(layers.base, layers.profiles.get(layers.profile), found), overlay, found)
+        inner = _with_overrides(inner.without("phases").without("sweep"), _without_rounds(layers.overrides), found)
+        one = _check(inner, path, list(layers.profiles), found, None)
+        lines = range(overlay.key_line, overlay.end_line + 1) if overlay else range(0)
+        faults.extend([fault for fault in found.sorted if fault.line in lines])
+        if one is not None:
+            one.remember_places(inner)
+            studies.append(one)
+    return studies
+
+
+def _without_rounds(overrides: Sequence[str]) -> list[str]:
+    return [argument for argument in overrides if not re.match(r"\s*(phases|sweep)\b", argument)]
 
 
 def _with_overrides(tree: Node, overrides: list[str], faults: Faults) -> Node:
@@ -152,6 +207,7 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
     check_claims(tree, kinds, faults)
     around = Surroundings(tree, kinds, path.parent, faults)
     check_defaults(around)
+    check_settings(tree, kinds, path.parent, faults)
     recipes: dict[str, Recipe] = {}
     for name in _to_resolve(tree, kinds, known, faults):
         recipe = resolve_recipe(around, name)
@@ -173,7 +229,7 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
         claims=entry.claims,
         expect=entry.expect,
         verdict=entry.verdict,
-        phases=entry.phases,
+        phases=declared_phases(entry.phases, entry.sweep),
         sweep=entry.sweep,
         path=path,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,11 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from bakeoff.errors import Fault
 from bakeoff.records.specs import Component, Pooling
+from bakeoff.study.entries import Entry
 from bakeoff.study.reading import LINE_BREAK, core_value
-from bakeoff.study.shape import Columns, Entry, Limits, Phase, Sweep, Training, Tuned, Verdict
+from bakeoff.study.rounds import Phase, Sweep
+from bakeoff.study.shape import Columns, Limits, Training, Tuned, Verdict
 from bakeoff.study.tree import Node
 
 FULL_PROFILE = "full"
+FINAL = "final"
+"""The phase of a study that declares none."""
 
 
 class ModelRequest(BaseModel):
@@ -176,7 +181,26 @@ class Study(BaseModel):
             if recipe.is_on(task)
         ]
 
-    _places: Mapping[str, Node] = PrivateAttr(default_factory=dict)
+    _root: Node = PrivateAttr(default_factory=lambda: Node({}, ""))
+    _rounds: tuple[Round, ...] = PrivateAttr(default=())
+
+    @property
+    def root(self) -> Node:
+        """The tree that it was read from: profile, `--set` and matrix in it."""
+        return self._root
+
+    @property
+    def rounds(self) -> list[Round]:
+        """Its rounds in order; a study without phases has one, which is called `final`."""
+        return list(self._rounds) or [Round(Phase(name=FINAL), self)]
+
+    def remember_rounds(self, rounds: Sequence[Round]) -> None:
+        """Keep what the study is in each of its phases.
+
+        Args:
+            rounds: its rounds.
+        """
+        self._rounds = tuple(rounds)
 
     def remember_places(self, root: Node) -> None:
         """Keep where each key was written, so that faults found later can name the line.
@@ -184,7 +208,7 @@ class Study(BaseModel):
         Args:
             root: the study's tree.
         """
-        self._places = dict(root.walk())
+        self._root = root
 
     def fault(self, keys: list[str], problem: str, allowed: str = "") -> Fault:
         """A fault found after loading, at the place of a key.
@@ -197,8 +221,9 @@ class Study(BaseModel):
         Returns:
             The fault.
         """
+        places = dict(self._root.walk())
         for key in keys:
-            node = self._places.get(key)
+            node = places.get(key)
             if node is not None:
                 line = node.key_line if isinstance(node.value, dict | list) else node.line
                 return Fault(node.file, line, node.key or key, node.shown, problem, allowed)
@@ -216,11 +241,10 @@ class Study(BaseModel):
         if self.baseline:
             body["baseline"] = self.baseline
         body |= {"seeds": self.seeds, "data_seed": self.data_seed}
-        for key in ("tuned", "claims", "expect", "phases"):
+        for key in ("tuned", "claims", "expect"):
             if getattr(self, key):
                 body[key] = self.model_dump(mode="json", exclude_none=True)[key]
-        if self.sweep:
-            body["sweep"] = self.sweep.model_dump(mode="json")
+        body |= self._resolved_rounds()
         verdict = self.verdict.model_dump(exclude_none=True)
         if verdict:
             body["verdict"] = verdict
@@ -229,6 +253,61 @@ class Study(BaseModel):
         if self.sanity != "auto":
             body["sanity"] = self.sanity
         return yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+    def _resolved_rounds(self) -> dict[str, Any]:
+        """Phases and sweep; what each phase changes stands in a profile of its name."""
+        body: dict[str, Any] = {}
+        if self.phases:
+            body["profiles"] = {round_.phase.name: _overlay(round_.study, self) for round_ in self.rounds}
+            body["phases"] = [_resolved_phase(round_) for round_ in self.rounds]
+        if self.sweep:
+            seeds = next(round_.study.seeds for round_ in self.rounds if round_.phase.sweep)
+            body["sweep"] = {**self.sweep.model_dump(mode="json", exclude_defaults=True), "seeds": seeds}
+        return body
+
+
+@dataclass(frozen=True)
+class Round:
+    """A phase, and the study as it is in it.
+
+    Attributes:
+        phase: what it is.
+        study: the study with the phase's profile and seeds; it has no phases of its own.
+        again: of a phase that searches: seeds with which the best and the declared settings are run again.
+    """
+
+    phase: Phase
+    study: Study
+    again: tuple[int, ...] = ()
+
+
+def _resolved_phase(round_: Round) -> dict[str, Any]:
+    name, sweeps = round_.phase.name, round_.phase.sweep
+    stated = round_.phase.model_dump(mode="json", exclude_defaults=True, exclude={"name", "profile", "seeds"})
+    return {"name": name, "profile": name, **stated, **({} if sweeps else {"seeds": round_.study.seeds})}
+
+
+def _overlay(study: Study, base: Study) -> dict[str, Any]:
+    """What makes of the resolved study what it is in a phase: whole, so that nothing shows through from below."""
+    tasks = {name: task.model_dump(mode="json") for name, task in study.tasks.items()}
+    for name, task in study.tasks.items():
+        if task.file:
+            del tasks[name]["dataset"]
+        for key in ("file", "columns"):
+            if tasks[name][key] is None:
+                del tasks[name][key]
+    recipes = {}
+    for name, recipe in study.recipes.items():
+        recipes[name] = _recipe_body(recipe)
+        touched = {*recipe.on, *base.recipes[name].on} if name in base.recipes else set(recipe.on)
+        if touched:
+            recipes[name]["on"] = {task: _recipe_body(recipe.for_task(task)) for task in study.tasks if task in touched}
+    body: dict[str, Any] = {"tasks": tasks, "recipes": recipes, "claims": study.claims}
+    if study.verdict != base.verdict:
+        body["verdict"] = study.verdict.model_dump(exclude_none=True)
+    if study.limits != base.limits:
+        body["limits"] = study.limits.model_dump(mode="json")
+    return body
 
 
 def _task_body(task: Task) -> dict[str, Any]:

@@ -107,7 +107,21 @@ def _wrong(key: str, problem: str, allowed: str = "", suggestion: str = "", valu
     return StudyError([Fault(SET_FILE, 0, key, value, problem, allowed, suggestion)], SET_FILE)
 
 
-def _put(node: Node, path: list[str], value: Node, done: tuple[str, ...] = ()) -> Node:
+def put(node: Node, path: list[str], value: Node, done: tuple[str, ...] = ()) -> Node:
+    """Set one value of a tree.
+
+    Args:
+        node: the tree, or a part of it.
+        path: keys from there to the value; mappings that are missing on the way are made.
+        value: the value.
+        done: keys from the root to the part.
+
+    Returns:
+        The changed tree.
+
+    Raises:
+        StudyError: if the path leads through a list, a scalar, or a recipe or task that is not there.
+    """
     here = (*done, path[0])
     if len(path) == 1:
         return node.with_entry(path[0], value)
@@ -122,7 +136,7 @@ def _put(node: Node, path: list[str], value: Node, done: tuple[str, ...] = ()) -
     if not below.is_mapping:
         hint = "set the whole list" if isinstance(below.value, list) else f"set {'.'.join(here)} itself"
         raise _wrong(value.key, f"{'.'.join(here)} is no mapping, so it has no key {path[1]!r}", hint)
-    return node.with_entry(path[0], _put(below, path[1:], value, here))
+    return node.with_entry(path[0], put(below, path[1:], value, here))
 
 
 def _replaced(node: Node, key: str) -> Node:
@@ -158,7 +172,7 @@ def apply_override(root: Node, argument: str) -> Node:
     node, faults = read_text(written, SET_FILE, dotted)
     if faults:
         raise StudyError([replace(fault, line=0) for fault in faults], SET_FILE)
-    return _put(root, _split(root, dotted), _replaced(node, dotted))
+    return put(root, _split(root, dotted), _replaced(node, dotted))
 
 
 def apply_overrides(root: Node, arguments: list[str], faults: Faults) -> Node:

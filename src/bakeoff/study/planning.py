@@ -125,12 +125,10 @@ def make_plan(
 
 
 def _unsupported(study: Study) -> list[Fault]:
-    faults = []
-    if study.phases:
-        faults.append(study.fault(["phases"], "phases are not supported by this version yet", "leave phases out"))
-    if study.sweep:
-        faults.append(study.fault(["sweep"], "sweeps are not supported by this version yet", "leave sweep out"))
-    return faults
+    if not study.phases:
+        return []
+    problem = "phases and sweeps are not carried out by this version yet"
+    return [study.fault(["phases", "sweep"], problem, "leave phases and sweep out")]
 
 
 def _task_spec(study: Study, name: str, datasets: Mapping[str, DatasetFacts]) -> TaskSpec:

@@ -1,19 +1,21 @@
-"""What one part of a study says about another: tasks and their cards, baseline, expectations, phases, sweep."""
+"""What one part of a study says about another: tasks and their cards, baseline, expectations, rounds."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from bakeoff.catalog.cards import DatasetCard, MetricCard, TaskCard
+from bakeoff.catalog.cards import DatasetCard, TaskCard
 from bakeoff.catalog.registry import cards
 from bakeoff.study.components import find_card
+from bakeoff.study.entries import NAME_PATTERN
 from bakeoff.study.faults import Faults
+from bakeoff.study.metric_names import check_metric
 from bakeoff.study.model import Task
-from bakeoff.study.shape import NAME_PATTERN, TaskEntry
+from bakeoff.study.rounds_checking import check_phases, check_sweep
+from bakeoff.study.shape import TaskEntry
 from bakeoff.study.tree import Node, names_in
 
-THRESHOLD = re.compile(r"0?\.[0-9]+")
 QA = "qa"
 MAX_ANSWER = 30
 """Tokens that an answer may have at most: as in Devlin et al., BERT, NAACL 2019, and its published code."""
@@ -138,24 +140,6 @@ def resolve_task(task: Node, entry: TaskEntry, folder: Path) -> Task:
     return Task(**resolved)
 
 
-def check_metric(node: Node, written: str, faults: Faults) -> None:
-    """Check a metric that may carry a fixed threshold, such as `f1_macro@0.2`.
-
-    Args:
-        node: the node whose key is the metric.
-        written: the metric as written.
-        faults: where faults are recorded.
-    """
-    name, at, threshold = written.partition("@")
-    card = cards("metric").get(name)
-    if card is None:
-        faults.add_name(Node(name, node.file, node.key_line, node.key, text=written), "metric", list(cards("metric")))
-    elif at and not (isinstance(card, MetricCard) and card.thresholded):
-        faults.add(node, f"{name} takes no threshold", name, key=True)
-    elif at and not THRESHOLD.fullmatch(threshold):
-        faults.add(node, "not a threshold", f"{name}@0.2: a number between 0 and 1", key=True)
-
-
 def _check_recipe_name(node: Node, recipes: list[str], faults: Faults) -> None:
     if isinstance(node.value, str) and node.value not in recipes:
         faults.add_name(node, "recipe", recipes)
@@ -170,25 +154,6 @@ def _check_expect(root: Node, recipes: list[str], faults: Faults) -> None:
             bounds = [item.value for item in interval.items if isinstance(item.value, int | float)]
             if len(bounds) == 2 and bounds[0] > bounds[1]:
                 faults.add(interval, "the lowest value is above the highest", "[lowest, highest]")
-
-
-def _check_phases(root: Node, recipes: list[str], profiles: list[str], faults: Faults) -> None:
-    phases = root.at("phases")
-    items = phases.items if phases else []
-    seen: set[object] = set()
-    for index, phase in enumerate(items):
-        name, profile, choose = phase.at("name"), phase.at("profile"), phase.at("choose")
-        if name and isinstance(name.value, str):
-            if name.value in seen:
-                faults.add(name, "two phases have this name", "names that differ")
-            seen.add(name.value)
-        if profile and isinstance(profile.value, str) and profile.value not in profiles:
-            faults.add_name(profile, "profile", profiles)
-        if choose and choose.value is not None and index == len(items) - 1:
-            faults.add(choose, "the last phase has no phase to choose for", "choose in the phases before", key=True)
-        top = phase.at("choose", "top")
-        if top and isinstance(top.value, int) and top.value > len(recipes) > 0:
-            faults.add(top, "chooses more recipes than there are", f"at most {len(recipes)}")
 
 
 def check_references(root: Node, profiles: list[str], folder: Path, faults: Faults) -> None:
@@ -215,9 +180,8 @@ def check_references(root: Node, profiles: list[str], folder: Path, faults: Faul
     if baseline:
         _check_recipe_name(baseline, recipes, faults)
     _check_expect(root, recipes, faults)
-    _check_phases(root, recipes, profiles, faults)
-    for node in (root.at("sweep", "recipes") or root.holding({})).items:
-        _check_recipe_name(node, recipes, faults)
+    check_phases(root, recipes, profiles, faults)
+    check_sweep(root, recipes, faults)
     for name, entry in (root.at("tuned") or root.holding({})).entries.items():
         _check_recipe_name(Node(name, entry.file, entry.key_line, entry.key, text=name), recipes, faults)
     _check_seeds(root, faults)

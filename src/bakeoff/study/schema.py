@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
 from bakeoff.catalog.cards import Kind
 from bakeoff.catalog.registry import cards
-from bakeoff.study import shape
+from bakeoff.study import rounds, shape
 from bakeoff.study.shape import StudyFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -94,6 +94,9 @@ def _with_catalog(schema: Schema) -> None:
     _set(schema, "TaskEntry", "dataset", _named("dataset"))
     _set(schema, "TaskEntry", "kind", {"anyOf": [_named("task"), nullable]})
     _set(schema, "TaskEntry", "metric", {"anyOf": [_named("metric"), nullable]})
+    for name, choices in (("sampler", rounds.SamplerName), ("pruning", rounds.PruningName)):
+        entry = {"$ref": f"#/$defs/{name.capitalize()}"}
+        _set(schema, "Sweep", name, {"anyOf": [{"enum": list(get_args(choices))}, entry]})
     for unused in ("ModelEntry", "ComponentEntry"):
         schema["$defs"].pop(unused, None)
 
@@ -125,7 +128,7 @@ def json_schema() -> Schema:
     schema = StudyFile.model_json_schema()
     _document(schema, StudyFile)
     for name, definition in schema["$defs"].items():
-        _document(definition, getattr(shape, name))
+        _document(definition, getattr(shape, name, None) or getattr(rounds, name))
     for name, default in shape.Limits().model_dump(mode="json").items():
         schema["$defs"]["Limits"]["properties"][name]["default"] = default
     schema["properties"]["limits"]["default"] = shape.Limits().model_dump(mode="json")

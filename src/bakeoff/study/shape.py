@@ -8,31 +8,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from bakeoff.records.specs import Pooling, Precision, Schedule
+from bakeoff.study.entries import Entry, Interval, Name, Seed, Text
 from bakeoff.study.quantities import Duration, Says, Size
+from bakeoff.study.rounds import Phase, Sweep
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
-SAYS_NAME = Says("letters, digits, `-`, `_`, `+` and `.`, beginning with a letter or digit, at most 60 characters")
 # a study beyond these would not end; the bounds keep a slip in a matrix from being tried
 MAX_RECIPES = 500
 MAX_TASKS = 100
 MAX_PAIRS = 5_000
 MAX_PROFILES = 20
-LARGEST_SEED = 2**32 - 1
 COMPONENT_SAYS = Says("a name, or a mapping with the key `name` and settings")
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=60), SAYS_NAME]
-Text = Annotated[str, StringConstraints(min_length=1), Says("a text that is not empty")]
-Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-Interval = Annotated[list[float], Field(min_length=2, max_length=2), Says("two numbers: [lowest, highest]")]
-
-
-class Entry(BaseModel):
-    """Base of all parts of a study file: strict, frozen, unknown keys and infinite numbers refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ComponentEntry(Entry):
@@ -245,44 +233,6 @@ class Verdict(Entry):
 
     green: Text | None = None
     yellow: Text | None = None
-
-
-class Choice(Entry):
-    """What goes on to the next phase.
-
-    Attributes:
-        top: how many of the best recipes.
-    """
-
-    top: int = Field(ge=1)
-
-
-class Phase(Entry):
-    """One round of a study.
-
-    Attributes:
-        name: its name.
-        profile: the profile that it runs with; null means none.
-        choose: which recipes go on; null on the last phase.
-    """
-
-    name: Name
-    profile: str | None = None
-    choose: Choice | None = None
-
-
-class Sweep(Entry):
-    """A search over hyperparameters.
-
-    Attributes:
-        recipes: the recipes whose settings are searched.
-        space: distribution by dotted setting, such as `training.learning_rate: {log_uniform: [1e-5, 1e-3]}`.
-        proposals: how many proposals are made a recipe.
-    """
-
-    recipes: Annotated[list[str], Field(min_length=1)]
-    space: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
-    proposals: int = Field(ge=1)
 
 
 class Tuned(Entry):
