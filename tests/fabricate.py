@@ -37,6 +37,7 @@ class Fabrication:
         study: the study's name.
         claims: claims of the study.
         reason: why failed trials failed.
+        clusters: how many clusters the examples of a split belong to; 0 where each stands alone.
     """
 
     recipes: dict[str, float] = field(default_factory=lambda: {"bce": 2.6, "lr-high": 1.6, "tfidf": 2.1})
@@ -52,6 +53,7 @@ class Fabrication:
     study: str = "goemotions-rates"
     claims: tuple[str, ...] = ("bce beats tfidf by 5% in f1_macro on goemotions",)
     reason: str = "the loss was not finite 25 times in a row"
+    clusters: int = 0
 
 
 def recipe_spec(name: str) -> RecipeSpec:
@@ -103,7 +105,9 @@ def make_outputs(wanted: Fabrication, split: str, strength: float, noise: int) -
     gold = (fixed.random((wanted.examples, wanted.width)) < shares).astype(np.uint8)
     random = np.random.default_rng(noise)
     logits = np.log(shares) + strength * gold + random.normal(size=gold.shape)
-    return Outputs([f"{split}-{index}" for index in range(wanted.examples)], logits.astype(np.float32), gold)
+    clusters = np.arange(wanted.examples, dtype=np.int32) % wanted.clusters if wanted.clusters else None
+    ids = [f"{split}-{index}" for index in range(wanted.examples)]
+    return Outputs(ids, logits.astype(np.float32), gold, clusters=clusters)
 
 
 def complete_trial(folder: TrialFolder, spec: TrialSpec, wanted: Fabrication, splits: dict[str, Outputs]) -> None:

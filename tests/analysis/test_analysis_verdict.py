@@ -255,3 +255,13 @@ def test_a_claim_that_holds_alone_is_undecided_beside_many(tmp_path: Path) -> No
 def test_any_of_needs_one_and_all_of_needs_each(tmp_path: Path) -> None:
     found = concluded(tmp_path, {"claims": ["any of [asl, tfidf] beats bce", "all of [asl, tfidf] beat bce"]})
     assert [claim.answer for claim in found.claims] == ["supported", "refuted"]
+
+
+def test_examples_that_belong_together_are_one_unit_of_the_test_set(tmp_path: Path) -> None:
+    (alone,) = concluded(tmp_path / "alone").tasks
+    (together,) = concluded(tmp_path / "together", clusters=12).tasks
+    assert (alone.clusters, alone.groups, alone.few_clusters) == (300, 100, False)
+    assert (together.clusters, together.groups, together.few_clusters) == (12, 12, True)
+    assert any("fewer than 20 independent examples" in warning for warning in together.warnings)
+    assert [pair.value for pair in together.pairs] == [pair.value for pair in alone.pairs]
+    assert [pair.example_variance for pair in together.pairs] != [pair.example_variance for pair in alone.pairs]

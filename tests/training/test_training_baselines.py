@@ -25,6 +25,7 @@ from tiny import PHRASES, full_trial, make_dataset
 
 WorkOf = Callable[..., Work]
 SHARES = (0.5, 0.3, 0.2)
+SPLITS = ("train", "validation", "test")
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +164,21 @@ def test_a_decoder_says_how_likely_names_are_behind_the_text(
 @pytest.mark.parametrize(("family", "expected"), [("bert", False), ("roberta", False), ("deberta-v2", False), ("llama", True)])
 def test_which_models_are_decoders(model_of: Callable[..., Path], family: str, expected: bool) -> None:
     assert zero_shot.is_decoder(model_of(family)) is expected
+
+
+def test_what_rows_belong_to_is_stored_with_their_outputs(work_of: WorkOf, tmp_path: Path) -> None:
+    groups = ["a", "", "b", "a", "", "b"]
+    rows = [Row(str(number), "a text", (number % 2,), group=group) for number, group in enumerate(groups)]
+    dataset = write_dataset(Home(tmp_path / "home"), Import("grouped", ("x", "y"), dict.fromkeys(SPLITS, rows)))
+    work = work_of(dataset, trial_of(dataset, "majority"), "bert")
+    baselines.majority(work)
+    for split in ("validation", "test"):
+        clusters = Outputs.read(work.attempt.product / f"{split}.npz").clusters
+        assert clusters is not None
+        assert clusters.tolist() == [0, 1, 2, 0, 3, 2]  # an empty group is a row that stands alone
+
+
+def test_rows_that_stand_alone_have_no_clusters(work_of: WorkOf, many: Dataset) -> None:
+    work = work_of(many, trial_of(many, "majority"), "bert")
+    baselines.majority(work)
+    assert Outputs.read(work.attempt.product / "test.npz").clusters is None

@@ -201,8 +201,7 @@ def gather(task: TaskAnalysis, trials: Sequence[TrialAnalysis], tests: Mapping[s
 
 
 def _clusters(outputs: Mapping[str, Outputs]) -> NDArray[np.int32] | None:
-    """Questions on one context are not independent of one another; None where each example stands alone."""
-    answers = next(iter(outputs.values())).answers
-    if answers is None or len(np.unique(answers.contexts)) < FEWEST_EXAMPLES:
-        return None
-    return answers.contexts
+    """What examples belong to: a dialogue, an article, else a context that several questions are on; None if to nothing."""
+    first = next(iter(outputs.values()))
+    clusters = first.clusters if first.clusters is not None or first.answers is None else first.answers.contexts
+    return None if clusters is None or len(np.unique(clusters)) < FEWEST_EXAMPLES else clusters

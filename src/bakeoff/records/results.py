@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -274,12 +275,15 @@ class Outputs:
         outputs: logits, [N, L] float32; of questions the scores of "no answer" and of the best answer, [N, 2].
         gold: targets, [N, L] uint8.
         answers: the answers to questions; None for other kinds of task.
+        clusters: number of what each example belongs to (a dialogue, an article), the same for examples that belong together,
+            [N] int32; None where each stands alone.
     """
 
     ids: list[str]
     outputs: NDArray[np.float32]
     gold: NDArray[np.uint8]
     answers: Answers | None = None
+    clusters: NDArray[np.int32] | None = None
 
     def write(self, path: Path) -> None:
         """Write an `.npz` whose bytes depend on the content alone.
@@ -296,6 +300,7 @@ class Outputs:
             "outputs": np.ascontiguousarray(self.outputs, dtype=np.float32),
             "gold": np.ascontiguousarray(self.gold, dtype=np.uint8),
             **(self.answers.arrays() if self.answers is not None else {}),
+            **({} if self.clusters is None else {"clusters": np.ascontiguousarray(self.clusters, dtype=np.int32)}),
         }
         target = io.BytesIO()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -324,9 +329,22 @@ class Outputs:
                 raw = archive["ids"].tobytes()
                 offsets = archive["id_offsets"]
                 ids = [raw[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(offsets)]
-                return Outputs(ids, archive["outputs"], archive["gold"], Answers.of(archive))
+                return Outputs(ids, archive["outputs"], archive["gold"], Answers.of(archive), archive.get("clusters"))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise FormatError(f"stored outputs cannot be read: {error}", str(path), "run the trial again") from error
+
+
+def number_clusters(names: Sequence[str]) -> NDArray[np.int32]:
+    """Number what examples belong to.
+
+    Args:
+        names: of what each example belongs to, [N]; an empty one stands for an example that stands alone.
+
+    Returns:
+        Numbers from 0 in the order of their first examples, [N]; each that stands alone has one of its own.
+    """
+    known: dict[str | int, int] = {}
+    return np.array([known.setdefault(name or place, len(known)) for place, name in enumerate(names)], dtype=np.int32)
 
 
 def file_entry(path: Path) -> FileEntry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.limits import sample_rows
 from bakeoff.records.paths import AttemptFolder
-from bakeoff.records.results import Outputs, Result, file_entry
+from bakeoff.records.results import Outputs, Result, file_entry, number_clusters
 from bakeoff.records.specs import TrialSpec
 from bakeoff.tasks.kinds import TaskKind, make_task
 from bakeoff.training.progress import Progress
@@ -141,6 +141,19 @@ class Work:
         """
         return self.dataset.targets(split, self.rows(split))
 
+    def clusters(self, split: str) -> NDArray[np.int32] | None:
+        """What those rows belong to, for the statistics: examples of one dialogue say less than as many of their own.
+
+        Args:
+            split: the split.
+
+        Returns:
+            A number a row, the same for rows that belong together, [N]; None where every row stands alone.
+        """
+        if not self.dataset.has("groups"):
+            return None
+        return number_clusters(self.dataset.groups(split, self.rows(split)))
+
     def hand_in(
         self,
         validation: NDArray[np.float32] | Outputs,
@@ -161,7 +174,7 @@ class Work:
         for split, given in (("validation", validation), ("test", test)):
             rows = self.rows(split)
             outputs = given if isinstance(given, Outputs) else Outputs(self.dataset.ids(split, rows), given, self.gold(split))
-            outputs.write(product / f"{split}.npz")
+            replace(outputs, clusters=self.clusters(split)).write(product / f"{split}.npz")
         # model/ stays outside: whether it is kept may change after completion; `weights_sha256` names its content
         manifest = {name: file_entry(product / name) for name in ("test.npz", "validation.npz")}
         result = Result(
