@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakeoff.errors import StudyError
-from bakeoff.study.model import _Dumper
 from bakeoff.study.reading import MAX_NODES, core_value, read_text
+from bakeoff.study.writing import _Dumper
 
 WORDS = {
     "1e-4": 1e-4,

@@ -90,6 +90,7 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
         DataError: if a dataset is not here.
         ModelError: if a model is not here.
     """
+    from bakeoff.data.composing import compose
     from bakeoff.data.own import import_files
     from bakeoff.data.store import find_dataset
     from bakeoff.hub.models import locate_model
@@ -97,12 +98,21 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
     from bakeoff.records.paths import Home
     from bakeoff.running.plan_run import Materials
     from bakeoff.study.loading import built_in_studies, find_study, load_study
-    from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan, needed_datasets, needed_files, needed_models
+    from bakeoff.study.planning import (
+        DatasetFacts,
+        MachineFacts,
+        make_plan,
+        needed_compositions,
+        needed_datasets,
+        needed_files,
+        needed_models,
+    )
 
     home, path = Home.default(), find_study(str(study))
     resolved = load_study(path, profile, overrides)
     import_files(home, needed_files(resolved))
-    datasets = [find_dataset(home, name) for name in needed_datasets(resolved)]
+    composed = [compose(home, composition) for composition in needed_compositions(resolved).values()]
+    datasets = [*(find_dataset(home, name) for name in needed_datasets(resolved)), *composed]
     models = {request.key: locate_model(home, request.name, request.revision) for request in needed_models(resolved)}
     facts = {dataset.name: DatasetFacts(dataset.name, dataset.fingerprint, dataset.labels) for dataset in datasets}
     specs = {key: model.spec for key, model in models.items()}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bakeoff.errors import MissingPackageError
 
-Kind = Literal["model", "method", "loss", "treatment", "dataset", "task", "metric"]
+Kind = Literal["model", "method", "loss", "treatment", "dataset", "map", "task", "metric"]
 
 
 class Settings(BaseModel):
@@ -197,3 +197,25 @@ class DatasetCard(Card):
     terms: str = ""
     hub: HubFiles | None = None
     packaged: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelMapCard(Card):
+    """A label map: pure data, no code.
+
+    Attributes:
+        to: the label names that are mapped to, in order.
+        sure: for each label of the source the labels that hold with it.
+        possible: for each label of the source the labels of which one or more hold with it, not told which.
+        unmapped: labels of the source that no label stands for.
+        dropped: labels of the source whose rows are left out.
+        annotated: labels that the source's annotators decided on; None means those that are mapped to.
+    """
+
+    kind: ClassVar[Kind] = "map"
+    to: tuple[str, ...] = ()
+    sure: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    possible: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unmapped: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    annotated: tuple[str, ...] | None = None

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 
 from bakeoff.catalog.cards import Card, DatasetCard, Kind, LossCard, MethodCard, MetricCard, ModelCard, TaskCard
 from bakeoff.catalog.datasets import DATASETS
+from bakeoff.catalog.label_maps import LABEL_MAPS
 from bakeoff.catalog.losses import LOSSES
 from bakeoff.catalog.methods import METHODS
 from bakeoff.catalog.metrics import METRICS
@@ -32,7 +33,7 @@ def cards(kind: Kind) -> dict[str, Card]:
         CatalogError: if a plug-in brings no card, or one whose name is taken.
     """
     found: dict[str, Card] = {}
-    for card in (*MODELS, *METHODS, *LOSSES, *DATASETS, *TASKS, *METRICS):
+    for card in (*MODELS, *METHODS, *LOSSES, *DATASETS, *LABEL_MAPS, *TASKS, *METRICS):
         if card.kind == kind:
             found[card.name] = card
     for point in entry_points(group=ENTRY_POINT_GROUP):

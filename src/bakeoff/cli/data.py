@@ -33,6 +33,7 @@ SPLIT_COLUMNS = {"split": "split", "rows": ">rows", "labels": ">labels a row", "
 LABEL_COLUMNS = {"label": "label", "train": ">train", "validation": ">validation", "test": ">test"}
 EXAMPLE_COLUMNS = {"id": "id", "labels": "labels", "text": "text"}
 VERIFY_COLUMNS = {"name": "name", "fingerprint": "fingerprint", "state": "state", "remedy": "remedy"}
+MAP_COLUMNS = {"name": "name", "labels": ">labels", "to": ">in", "summary": "what it is"}
 LONGEST_TEXT = 100
 
 
@@ -199,3 +200,40 @@ def _splits(facts: DatasetDescription) -> list[dict[str, Any]]:
         }
         for split, body in facts.splits.items()
     ]
+
+
+@app.command(
+    "maps",
+    help="List the label maps that a study can name: labels of one dataset told in those of another.\n\n\b\nExample:\n"
+    "  bakeoff data maps",
+)
+def maps(as_json: AsJson = False) -> None:
+    """List the label maps that a study can name."""
+    from bakeoff.catalog import registry
+    from bakeoff.catalog.cards import LabelMapCard
+    from bakeoff.cli.shown import show
+
+    cards = [card for card in registry.cards("map").values() if isinstance(card, LabelMapCard)]
+    rows = [
+        {"name": card.name, "labels": len(card.sure) + len(card.possible), "to": len(card.to), "summary": card.summary}
+        for card in cards
+    ]
+    show(MAP_COLUMNS, rows, as_json=as_json)
+
+
+@app.command(
+    "map",
+    help="Write a label map of the catalog as a file, to begin your own with.\n\n\b\nExamples:\n"
+    "  bakeoff data map isear-goemotions\n"
+    "  bakeoff data map isear-goemotions > my-map.yaml     (in a study: map: my-map.yaml)",
+)
+def map_(name: Annotated[str, typer.Argument(metavar="NAME", help="The map's name; `bakeoff data maps` shows them.")]) -> None:
+    """Write a label map of the catalog as a file."""
+    from bakeoff.catalog import registry
+    from bakeoff.catalog.cards import LabelMapCard
+    from bakeoff.cli.shown import write
+    from bakeoff.study.label_maps import map_yaml, of_card
+
+    card = registry.find("map", name)
+    assert isinstance(card, LabelMapCard)
+    write(map_yaml(of_card(card)).rstrip("\n"))

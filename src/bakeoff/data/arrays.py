@@ -12,12 +12,17 @@ A dataset whose rows have a second text, groups or answers has more, in every sp
 <split>.seconds.utf8 and .i64   second texts, as texts
 <split>.groups.utf8 and .i64    groups, as texts
 <split>.answers.utf8 and .i64   answers, a JSON list of [start, text] a row
+
+One that is put together of several sources, or in which not every label is annotated, has besides, in every split:
+
+<split>.sources.i32             [N] number of each row's source
+<split>.annotated.i32           [N] which of the dataset's sets of annotated labels holds for each row
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +33,7 @@ from bakeoff.data.rows import Answer, Row
 
 PARTS = ("texts.utf8", "texts.i64", "ids.utf8", "ids.i64", "labels.i32", "labels.i64")
 OPTIONAL = ("seconds", "groups", "answers")
+NUMBERED = ("sources", "annotated")
 TYPES: dict[str, np.dtype[Any]] = {"utf8": np.dtype("u1"), "i64": np.dtype("<i8"), "i32": np.dtype("<i4")}
 
 
@@ -74,12 +80,33 @@ def read_answers(text: str) -> tuple[Answer, ...]:
     return tuple(Answer(start, answer) for start, answer in json.loads(text))
 
 
-def encode_rows(rows: list[Row], optional: tuple[str, ...] = ()) -> dict[str, bytes]:
+Pattern = tuple[int, ...] | None
+"""The labels that are annotated in a row; None means all."""
+
+
+def annotation_patterns(rows: Iterable[Row]) -> list[Pattern]:
+    """The different sets of annotated labels.
+
+    Args:
+        rows: all rows of a dataset.
+
+    Returns:
+        Sets in the order of their first rows; empty if every label is annotated in every row.
+    """
+    found = list(dict.fromkeys(row.annotated for row in rows))
+    return [] if found in ([], [None]) else found
+
+
+def encode_rows(
+    rows: list[Row], optional: tuple[str, ...] = (), patterns: Sequence[Pattern] = (), sources: bool = False
+) -> dict[str, bytes]:
     """The content of a split's files.
 
     Args:
         rows: the split's rows in order.
         optional: what the dataset's rows have beyond id, text and labels.
+        patterns: the dataset's sets of annotated labels; empty if all are annotated.
+        sources: whether the dataset is put together of several sources.
 
     Returns:
         Bytes by part (see the head of this file).
@@ -91,6 +118,11 @@ def encode_rows(rows: list[Row], optional: tuple[str, ...] = ()) -> dict[str, by
     parts = dict(zip(PARTS, (texts, text_offsets, ids, id_offsets, positions.tobytes(), label_offsets), strict=True))
     for name in optional:
         parts[f"{name}.utf8"], parts[f"{name}.i64"] = _blob(_optional_text(row, name) for row in rows)
+    if sources:
+        parts["sources.i32"] = np.array([row.source for row in rows], dtype="<i4").tobytes()
+    if patterns:
+        number = {pattern: place for place, pattern in enumerate(patterns)}
+        parts["annotated.i32"] = np.array([number[row.annotated] for row in rows], dtype="<i4").tobytes()
     return parts
 
 

@@ -6,14 +6,26 @@ hash of labels, ids, texts, targets and all else that rows have, of all splits; 
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.data.arrays import PARTS, decode, dense, encode_rows, map_part, optional_parts, read_answers
+from bakeoff.data.arrays import (
+    PARTS,
+    Pattern,
+    annotation_patterns,
+    decode,
+    dense,
+    encode_rows,
+    map_part,
+    optional_parts,
+    read_answers,
+)
 from bakeoff.data.rows import SPLITS, Answer, Import, Row, check_import
 from bakeoff.errors import DataError, FormatError
 from bakeoff.records.files import (
@@ -31,6 +43,8 @@ from bakeoff.records.paths import Home
 DATASET_VERSION = 1
 CURRENT_VERSION = 1
 CARD_NAME = "dataset.json"
+COMPOSED = ("source_names", "annotated")
+"""Keys of the card that are a part of a dataset's content, where it has them."""
 CURRENT_NAME = "current.json"
 TEMPORARY_NAME = ".importing"
 
@@ -48,6 +62,8 @@ class Dataset:
         name: the dataset's name.
         fingerprint: hash of its content.
         labels: label names in the order of the targets' columns.
+        source_names: the sources that it is put together of; empty if it is from one.
+        patterns: the sets of labels that are annotated, positions ascending; empty if all are annotated in every row.
     """
 
     def __init__(self, folder: Path, card: dict[str, Any]) -> None:
@@ -56,6 +72,10 @@ class Dataset:
         self.name: str = card["name"]
         self.fingerprint: str = card["fingerprint"]
         self.labels: tuple[str, ...] = tuple(card["labels"])
+        self.source_names: tuple[str, ...] = tuple(card.get("source_names", ()))
+        self.patterns: tuple[Pattern, ...] = tuple(
+            None if pattern is None else tuple(pattern) for pattern in card.get("annotated", ())
+        )
         self._mapped: dict[tuple[str, str], NDArray[Any]] = {}
 
     @property
@@ -168,6 +188,51 @@ class Dataset:
         positions, offsets = self._part(split, "labels.i32"), self._part(split, "labels.i64")
         return dense(positions, offsets, chosen, len(self.labels))
 
+    def positions(self, split: str) -> list[tuple[int, ...]]:
+        """Label positions of all rows of a split.
+
+        Args:
+            split: which.
+
+        Returns:
+            N tuples, ascending.
+        """
+        flat, offsets = self._part(split, "labels.i32").tolist(), self._part(split, "labels.i64").tolist()
+        return [tuple(flat[first:last]) for first, last in itertools.pairwise(offsets)]
+
+    def source_numbers(self, split: str, rows: NDArray[np.int64] | None = None) -> NDArray[np.int32]:
+        """Which source a split's rows are from.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            [R] places in `source_names`; all 0 where there is but one source.
+        """
+        chosen = self._rows(split, rows)
+        if not self.source_names:
+            return np.zeros(len(chosen), dtype=np.int32)
+        return np.asarray(self._part(split, "sources.i32")[chosen], dtype=np.int32)
+
+    def annotated(self, split: str, rows: NDArray[np.int64] | None = None) -> NDArray[np.bool_] | None:
+        """Which labels somebody decided on, in a split's rows.
+
+        Args:
+            split: which.
+            rows: [R] row numbers from 0; None means all.
+
+        Returns:
+            [R, L], False where a target says nothing; None if every label is annotated in every row of the dataset.
+        """
+        if not self.patterns:
+            return None
+        table = np.zeros((len(self.patterns), len(self.labels)), dtype=np.bool_)
+        for number, pattern in enumerate(self.patterns):
+            table[number, slice(None) if pattern is None else list(pattern)] = True
+        found: NDArray[np.bool_] = table[self._part(split, "annotated.i32")[self._rows(split, rows)]]
+        return found
+
     def _texts(self, split: str, what: str, rows: NDArray[np.int64] | None) -> list[str]:
         chosen = self._rows(split, rows)
         return decode(self._part(split, f"{what}.utf8"), self._part(split, f"{what}.i64"), chosen)
@@ -187,17 +252,24 @@ class Dataset:
         return self._mapped[split, part]
 
 
-def content_fingerprint(labels: tuple[str, ...], hashes: dict[str, dict[str, str]]) -> str:
+def content_fingerprint(
+    labels: Sequence[str], hashes: dict[str, dict[str, str]], composed: dict[str, Any] | None = None
+) -> str:
     """The fingerprint of a dataset.
 
     Args:
         labels: label names in order.
         hashes: hash of each part's bytes, by split and part.
+        composed: the keys `COMPOSED` of its card, those that it has.
 
     Returns:
         64 hexadecimal digits.
     """
-    return sha256_bytes(canonical_json({"labels": list(labels), "splits": hashes}).encode())
+    return sha256_bytes(canonical_json({"labels": list(labels), "splits": hashes, **(composed or {})}).encode())
+
+
+def _composed(card: dict[str, Any]) -> dict[str, Any]:
+    return {key: card[key] for key in COMPOSED if card.get(key)}
 
 
 def _label_counts(rows: list[Row], labels: tuple[str, ...]) -> dict[str, int]:
@@ -210,10 +282,12 @@ def _ids_in_several_splits(imported: Import) -> int:
     return sum(map(len, ids)) - len(set().union(*ids))
 
 
-def _write_split(folder: Path, split: str, imported: Import, optional: tuple[str, ...]) -> dict[str, Any]:
+def _write_split(
+    folder: Path, split: str, imported: Import, optional: tuple[str, ...], patterns: list[Pattern]
+) -> dict[str, Any]:
     rows = imported.splits[split]
     files = {}
-    for part, content in encode_rows(rows, optional).items():
+    for part, content in encode_rows(rows, optional, patterns, bool(imported.source_names)).items():
         write_bytes(folder / f"{split}.{part}", content)
         files[part] = {"bytes": len(content), "sha256": sha256_bytes(content)}
     return {
@@ -259,8 +333,13 @@ def _write_locked(place: Path, imported: Import) -> Dataset:
     shutil.rmtree(temporary, ignore_errors=True)  # of an import that was killed: the lock says that none is at work
     temporary.mkdir()
     optional = optional_parts(row for rows in imported.splits.values() for row in rows)
-    splits = {split: _write_split(temporary, split, imported, optional) for split in SPLITS if split in imported.splits}
-    fingerprint = content_fingerprint(imported.labels, _hashes(splits))
+    patterns = annotation_patterns(row for rows in imported.splits.values() for row in rows)
+    splits = {
+        split: _write_split(temporary, split, imported, optional, patterns) for split in SPLITS if split in imported.splits
+    }
+    composed = {"source_names": list(imported.source_names), "annotated": patterns}
+    composed = {key: value for key, value in composed.items() if value}
+    fingerprint = content_fingerprint(imported.labels, _hashes(splits), composed)
     card = {
         "name": imported.name,
         "fingerprint": fingerprint,
@@ -270,6 +349,8 @@ def _write_locked(place: Path, imported: Import) -> Dataset:
         "ids_in_several_splits": _ids_in_several_splits(imported),
         "splits": splits,
         "sources": dict(sorted(imported.sources.items())),
+        **composed,
+        **({"accounts": imported.accounts} if imported.accounts else {}),
     }
     write_document(temporary / CARD_NAME, "dataset", DATASET_VERSION, card)
     target = place / fingerprint
@@ -307,7 +388,7 @@ def open_dataset(folder: Path, verify: bool = False) -> Dataset:
         card = read_document(folder / CARD_NAME, "dataset", DATASET_VERSION)
     except FormatError as error:
         raise DataError(f"not a stored dataset: {error.what}", error.where or str(folder), _again(folder)) from error
-    if card["fingerprint"] != content_fingerprint(tuple(card["labels"]), _hashes(card["splits"])):
+    if card["fingerprint"] != content_fingerprint(card["labels"], _hashes(card["splits"]), _composed(card)):
         raise DataError("its fingerprint is not that of its files", str(folder / CARD_NAME), _again(folder))
     for split, body in card["splits"].items():
         missing = [part for part in PARTS if part not in body["files"]]

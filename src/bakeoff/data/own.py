@@ -401,7 +401,7 @@ def _key(path: Path, columns: Columns) -> str:
     return sha256_bytes(canonical_json({"files": hashes, "columns": asdict(columns), "reader": READER_VERSION}).encode())
 
 
-def import_files(home: Home, files: Mapping[str, tuple[Path, Any]]) -> None:
+def import_files(home: Home, files: Mapping[str, tuple[str, Any]]) -> None:
     """Import the user's own files that a study names.
 
     Args:
@@ -414,4 +414,4 @@ def import_files(home: Home, files: Mapping[str, tuple[Path, Any]]) -> None:
     for name, (path, said) in files.items():
         labels = (said.labels,) if isinstance(said.labels, str) else said.labels and tuple(said.labels)
         columns = Columns(said.text, said.second, labels, said.id, said.group, said.delimiter, said.separator)
-        import_own(home, name, path, columns)
+        import_own(home, name, Path(path), columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bakeoff.errors import DataError
 
@@ -33,6 +33,8 @@ class Row(NamedTuple):
         second: the other text of a pair, or the context of a question; empty where there is none.
         group: what rows that belong together share: a dialogue, an article; empty where every row stands alone.
         answers: accepted answers in the second text; empty means that it holds none.
+        source: number of the source that it is from, where a dataset is put together of several.
+        annotated: positions of the labels that somebody decided on, ascending; None means all.
     """
 
     id: str
@@ -41,6 +43,8 @@ class Row(NamedTuple):
     second: str = ""
     group: str = ""
     answers: tuple[Answer, ...] = ()
+    source: int = 0
+    annotated: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Import:
         sources: hash of every file that was read, by its path in the folder.
         terms: licence and owner.
         splitting: how splits that the owner did not publish were made; empty if all are the owner's.
+        source_names: of the sources that it is put together of; empty if it is from one.
+        accounts: what was put together, for the dataset's card; empty for a dataset as it is.
     """
 
     name: str
@@ -64,6 +70,8 @@ class Import:
     sources: dict[str, str] = field(default_factory=dict)
     terms: str = ""
     splitting: str = ""
+    source_names: tuple[str, ...] = ()
+    accounts: list[dict[str, Any]] = field(default_factory=list)
 
 
 def check_import(imported: Import) -> None:
@@ -121,6 +129,12 @@ def _check_positions(imported: Import, split: str, rows: list[Row]) -> None:
                 f"row {number + 1} of {split} (id {row.id!r}) has the label positions {list(row.labels)}",
                 imported.name,
                 f"each must be from 0 to {len(known) - 1}, and stand once",
+            )
+        if row.annotated is not None and not (set(row.labels) <= set(row.annotated) <= known):
+            raise DataError(
+                f"row {number + 1} of {split} (id {row.id!r}) has a label that nobody decided on",
+                imported.name,
+                "what a row bears is annotated in it",
             )
 
 

@@ -93,7 +93,7 @@ def pack(home: Home, study: Study, path: Path, progress: Progress | None = None)
         dataset = find_dataset(home, name)
         item, some = packed_dataset(dataset)
         items, files = [*items, item], files | some
-        note = f"copy {own[name][0].name} yourself as well, to the same place beside the study" if name in own else ""
+        note = f"copy {Path(own[name][0]).name} yourself as well, to the same place beside the study" if name in own else ""
         rows.append(Provision("dataset", name, dataset.fingerprint, dataset.folder, note))
     for request in needed_models(study):
         model = locate_model(home, request.name, request.revision)

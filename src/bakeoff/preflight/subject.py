@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from bakeoff.data.composing import compose
 from bakeoff.data.dataset import Dataset, open_dataset
 from bakeoff.data.own import import_files
 from bakeoff.data.store import find_dataset
@@ -17,11 +18,20 @@ from bakeoff.preflight.forecast import Forecast, Sources, TrialForecast, forecas
 from bakeoff.preflight.lengths import Lengths, measure_lengths
 from bakeoff.preflight.machine import Machine, read_machine
 from bakeoff.preflight.shapes import ModelShape, read_shape
+from bakeoff.records.compositions import Composition
 from bakeoff.records.paths import Home, RunFolder, run_folder
 from bakeoff.records.specs import Plan, TrialSpec
 from bakeoff.study.loading import built_in_studies, find_study, load_study
 from bakeoff.study.model import ModelRequest, Study
-from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan, needed_datasets, needed_files, needed_models
+from bakeoff.study.planning import (
+    DatasetFacts,
+    MachineFacts,
+    make_plan,
+    needed_compositions,
+    needed_datasets,
+    needed_files,
+    needed_models,
+)
 from bakeoff.study.shape import Columns
 
 
@@ -211,6 +221,10 @@ def gather(asked: Asked, home: Home | None = None, machine: Machine | None = Non
         return subject
     for name in needed_datasets(subject.study):
         subject.datasets[name] = _dataset(subject.home, name, {name: files[name]} if name in files else {})
+    for name, composition in needed_compositions(subject.study).items():
+        found = _composed(subject, composition)
+        if found is not None:
+            subject.datasets[name] = found
     for request in needed_models(subject.study):
         subject.models[request] = _model(subject.home, request)
     if len(subject.whole_datasets) == len(subject.datasets) and len(subject.whole_models) == len(subject.models):
@@ -218,7 +232,17 @@ def gather(asked: Asked, home: Home | None = None, machine: Machine | None = Non
     return subject
 
 
-def _dataset(home: Home, name: str, own: dict[str, tuple[Path, Columns]]) -> Dataset | BakeoffError:
+def _composed(subject: Subject, composition: Composition) -> Dataset | BakeoffError | None:
+    """What a task's sources are together; None while one of them is not here, which is said of that one."""
+    if any(source.dataset not in subject.whole_datasets for source in composition.sources):
+        return None
+    try:
+        return compose(subject.home, composition)
+    except BakeoffError as error:
+        return error
+
+
+def _dataset(home: Home, name: str, own: dict[str, tuple[str, Columns]]) -> Dataset | BakeoffError:
     try:
         import_files(home, own)
         return open_dataset(find_dataset(home, name).folder, verify=True)

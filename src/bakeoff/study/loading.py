@@ -217,7 +217,7 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
         return None
     return Study(
         name=entry.name or _name_of(path),
-        tasks={name: resolve_task(tasks[name], task, path.parent) for name, task in entry.tasks.items()},
+        tasks={name: resolve_task(tasks[name], task, entry.data_seed, path.parent) for name, task in entry.tasks.items()},
         recipes=recipes,
         seeds=entry.seeds,
         data_seed=entry.data_seed,

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from bakeoff.errors import Fault
+from bakeoff.records.compositions import Composition, Source
 from bakeoff.records.specs import Component, Pooling
 from bakeoff.study.entries import Entry
-from bakeoff.study.reading import LINE_BREAK, core_value
+from bakeoff.study.label_maps import map_body
 from bakeoff.study.rounds import Phase, Sweep
 from bakeoff.study.shape import Columns, Limits, Training, Tuned, Verdict
 from bakeoff.study.tree import Node
+from bakeoff.study.writing import as_yaml
 
 FULL_PROFILE = "full"
 FINAL = "final"
@@ -93,13 +94,25 @@ class Recipe(Entry):
         return self.tasks is None or task in self.tasks
 
 
+class OwnFile(Entry):
+    """Data of the user's own.
+
+    Attributes:
+        file: absolute path, or a URL.
+        columns: which column of that file is what.
+    """
+
+    file: str
+    columns: Columns | None = None
+
+
 class Task(Entry):
     """What is to be solved, resolved.
 
     Attributes:
-        dataset: the dataset's name.
-        file: absolute path of the user's own data; None for a dataset of the catalog, or one that was imported by name.
-        columns: which column of that file is what.
+        dataset: the name under which its data are stored.
+        composition: what its data are put together from; None for one dataset as it is.
+        files: the user's own data among them, by the name under which they are stored.
         kind: the kind of task.
         metric: the metric that chooses checkpoints and ranks recipes.
         max_length: tokens kept of a text, special tokens included.
@@ -111,8 +124,8 @@ class Task(Entry):
     """
 
     dataset: str
-    file: str | None = None
-    columns: Columns | None = None
+    composition: Composition | None = None
+    files: dict[str, OwnFile] = Field(default_factory=dict)
     kind: str
     metric: str
     max_length: int
@@ -252,7 +265,7 @@ class Study(BaseModel):
         body |= {"limits": self.limits.model_dump(mode="json"), "keep": self.keep}
         if self.sanity != "auto":
             body["sanity"] = self.sanity
-        return yaml.dump(body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+        return as_yaml(body)
 
     def _resolved_rounds(self) -> dict[str, Any]:
         """Phases and sweep; what each phase changes stands in a profile of its name."""
@@ -289,13 +302,7 @@ def _resolved_phase(round_: Round) -> dict[str, Any]:
 
 def _overlay(study: Study, base: Study) -> dict[str, Any]:
     """What makes of the resolved study what it is in a phase: whole, so that nothing shows through from below."""
-    tasks = {name: task.model_dump(mode="json") for name, task in study.tasks.items()}
-    for name, task in study.tasks.items():
-        if task.file:
-            del tasks[name]["dataset"]
-        for key in ("file", "columns"):
-            if tasks[name][key] is None:
-                del tasks[name][key]
+    tasks = {name: _task_body(task, whole=True) for name, task in study.tasks.items()}
     recipes = {}
     for name, recipe in study.recipes.items():
         recipes[name] = _recipe_body(recipe)
@@ -310,8 +317,24 @@ def _overlay(study: Study, base: Study) -> dict[str, Any]:
     return body
 
 
-def _task_body(task: Task) -> dict[str, Any]:
-    return task.model_dump(mode="json", exclude_none=True, exclude={"dataset"} if task.file else None)
+def _task_body(task: Task, whole: bool = False) -> dict[str, Any]:
+    """A task as a study says it; `whole` with what it does not limit, so that no limit from below shows through."""
+    body = task.model_dump(mode="json", exclude_none=not whole, exclude={"dataset", "composition", "files"})
+    if task.composition is None:
+        return {**_place(task, task.dataset), **body}
+    return {"sources": {source.name: _source_body(task, source, whole) for source in task.composition.sources}, **body}
+
+
+def _place(task: Task, dataset: str) -> dict[str, Any]:
+    own = task.files.get(dataset)
+    return {"dataset": dataset} if own is None else own.model_dump(mode="json", exclude_none=True)
+
+
+def _source_body(task: Task, source: Source, whole: bool) -> dict[str, Any]:
+    body = source.model_dump(mode="json", exclude_none=not whole, exclude={"name", "dataset", "map"})
+    if source.map is not None:
+        body["map"] = map_body(source.map)
+    return {**_place(task, source.dataset), **body}
 
 
 def _recipe_body(recipe: Recipe) -> dict[str, Any]:
@@ -331,20 +354,3 @@ def _recipe_body(recipe: Recipe) -> dict[str, Any]:
     if recipe.on:
         body["on"] = {task: _recipe_body(other) for task, other in recipe.on.items()}
     return body
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes YAML that the core types of 1.2 read back: quotes every text that they would take for something else."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = None if isinstance(core_value(text), str) else "'"
-    if LINE_BREAK.search(text):  # what YAML 1.1 takes for line breaks survives in double quotes alone
-        style = '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bakeoff.errors import Fault, StudyError
+from bakeoff.records.compositions import Composition
 from bakeoff.records.specs import ModelSpec, Plan, Precision, RecipeSpec, TaskSpec, TrainingSpec, TrialSpec
-from bakeoff.study.model import ModelRequest, Recipe, Study
+from bakeoff.study.model import ModelRequest, Recipe, Study, Task
 from bakeoff.study.shape import Columns, Training
 
 HEAD_FACTOR = 10
@@ -45,7 +45,7 @@ class MachineFacts:
 
 
 def needed_datasets(study: Study) -> list[str]:
-    """The datasets that a study needs.
+    """The datasets that a study needs from outside: those of its tasks, and of their sources.
 
     Args:
         study: the study.
@@ -53,31 +53,49 @@ def needed_datasets(study: Study) -> list[str]:
     Returns:
         Names, each once, in the order of the file.
     """
-    return list(dict.fromkeys(task.dataset for task in study.tasks.values()))
+    found: list[str] = []
+    for task in _tasks(study):
+        found += [task.dataset] if task.composition is None else [source.dataset for source in task.composition.sources]
+    return list(dict.fromkeys(found))
 
 
-def needed_files(study: Study) -> dict[str, tuple[Path, Columns]]:
+def needed_compositions(study: Study) -> dict[str, Composition]:
+    """What is put together of those datasets.
+
+    Args:
+        study: the study.
+
+    Returns:
+        Compositions by the name under which they are stored.
+    """
+    return {task.dataset: task.composition for task in _tasks(study) if task.composition is not None}
+
+
+def _tasks(study: Study) -> list[Task]:
+    """The tasks of a study, and those of its rounds, whose limits and sources may be others."""
+    return [task for one in (study, *(round_.study for round_ in study.rounds)) for task in one.tasks.values()]
+
+
+def needed_files(study: Study) -> dict[str, tuple[str, Columns]]:
     """The user's own files that a study needs.
 
     Args:
         study: the study.
 
     Returns:
-        Path and columns by the name under which the data are stored.
+        Path or URL, and columns, by the name under which the data are stored.
 
     Raises:
         StudyError: if two files, or two readings of one, would bear the same name.
     """
-    found: dict[str, tuple[Path, Columns]] = {}
+    found: dict[str, tuple[str, Columns]] = {}
     for name, task in study.tasks.items():
-        if task.file is None:
-            continue
-        wanted = (Path(task.file), task.columns or Columns())
-        if found.setdefault(task.dataset, wanted) != wanted:
-            fault = study.fault(
-                [f"tasks.{name}.file"], f"two different data sets would be called {task.dataset}", "another file name"
-            )
-            raise StudyError([fault], str(study.path))
+        for dataset, own in task.files.items():
+            wanted = (own.file, own.columns or Columns())
+            if found.setdefault(dataset, wanted) != wanted:
+                keys = [f"tasks.{name}.file", f"tasks.{name}.sources"]
+                fault = study.fault(keys, f"two different data sets would be called {dataset}", "another file name")
+                raise StudyError([fault], str(study.path))
     return found
 
 
@@ -139,7 +157,7 @@ def _task_spec(study: Study, name: str, datasets: Mapping[str, DatasetFacts]) ->
             "name": name,
             "fingerprint": fingerprint,
             "data_seed": study.data_seed,
-            **task.model_dump(exclude={"file", "columns"}),
+            **task.model_dump(exclude={"composition", "files"}),
         }
     )
 

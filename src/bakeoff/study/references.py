@@ -11,9 +11,20 @@ from bakeoff.study.components import find_card
 from bakeoff.study.entries import NAME_PATTERN
 from bakeoff.study.faults import Faults
 from bakeoff.study.metric_names import check_metric
-from bakeoff.study.model import Task
+from bakeoff.study.model import OwnFile, Task
 from bakeoff.study.rounds_checking import check_phases, check_sweep
-from bakeoff.study.shape import TaskEntry
+from bakeoff.study.shape import SourceEntry, TaskEntry
+from bakeoff.study.sources import (
+    check_sources,
+    common_kind,
+    dataset_name,
+    file_place,
+    is_composed,
+    is_url,
+    own_name,
+    resolve_composition,
+    sources_of,
+)
 from bakeoff.study.tree import Node, names_in
 
 QA = "qa"
@@ -34,6 +45,8 @@ def task_kind(task: Node) -> str:
     stated = task.at("kind")
     if stated is not None and stated.value is not None:
         return stated.value if isinstance(stated.value, str) and stated.value in cards("task") else ""
+    if task.at("sources") is not None:
+        return common_kind(task)
     dataset = task.at("dataset")
     card = cards("dataset").get(str(dataset.value)) if dataset else None
     return card.task if isinstance(card, DatasetCard) else ""
@@ -47,16 +60,13 @@ def check_task(task: Node, folder: Path, faults: Faults) -> None:
         folder: what paths are relative to.
         faults: where faults are recorded.
     """
-    dataset, kind_node, metric = task.at("dataset"), task.at("kind"), task.at("metric")
-    _check_source(task, folder, faults)
-    # a name that the catalog does not have may be the user's own, which only the home folder knows: then the kind must be said
-    card = find_card("dataset", dataset, faults) if dataset and not (kind_node and _is_name(dataset)) else None
-    card = card or (cards("dataset").get(str(dataset.value)) if dataset else None)
+    kind_node, metric = task.at("kind"), task.at("metric")
     if kind_node:
         find_card("task", kind_node, faults)
     kind = task_kind(task)
-    if kind_node and kind and isinstance(card, DatasetCard) and card.task != kind:
-        faults.add(kind_node, f"the dataset {card.name} is for {card.task} tasks", card.task)
+    _check_data(task, kind, folder, faults)
+    if is_composed(task):
+        check_sources(task, kind, folder, faults)
     _check_windows(task, kind, faults)
     kind_card = cards("task").get(kind)
     if metric and isinstance(metric.value, str) and metric.value:
@@ -82,62 +92,87 @@ def _is_name(node: Node) -> bool:
     return isinstance(node.value, str) and re.fullmatch(NAME_PATTERN, node.value) is not None
 
 
-def _check_source(task: Node, folder: Path, faults: Faults) -> None:
-    """A task has a dataset, or a file of the user's own with its kind."""
-    dataset, file, columns = task.at("dataset"), task.at("file"), task.at("columns")
+def _check_data(task: Node, kind: str, folder: Path, faults: Faults) -> None:
+    """A task has a dataset, a file of the user's own, or several sources that each are one of these."""
     if not task.is_mapping:
         return
-    if dataset is None and file is None:
+    sources = task.at("sources")
+    if sources is None:
+        _check_source(task, task, kind, folder, faults)
+        return
+    for key in ("dataset", "file", "columns"):
+        node = task.at(key)
+        if node is not None:
+            faults.add(node, "the data stand twice", "either this, or sources", key=True)
+    for source in sources_of(task).values():
+        _check_source(source, task, kind, folder, faults, named=True)
+    if not kind and task.at("kind") is None:
         faults.add(
-            task, "its data are missing", "dataset: a name of the catalog, or file: a path of your own", missing="dataset"
+            task, "its sources are not all for one kind of task", f"kind: one of {', '.join(cards('task'))}", missing="kind"
         )
+
+
+def _check_source(source: Node, task: Node, kind: str, folder: Path, faults: Faults, named: bool = False) -> None:
+    """What holds one dataset: the task itself, or one of its sources (`named`, so that its own name may be the dataset's)."""
+    dataset, file, columns, stated = source.at("dataset"), source.at("file"), source.at("columns"), task.at("kind")
+    if not source.is_mapping:
+        return
+    if dataset is None and file is None and not named:
+        allowed = "dataset: a name of the catalog, file: a path of your own, or sources: several of these"
+        faults.add(source, "its data are missing", allowed, missing="dataset")
     if dataset is not None and file is not None:
         faults.add(file, "the data stand twice", "either dataset or file", key=True)
+    # a name that the catalog does not have may be the user's own, which only the home folder knows: then the kind must be said
+    card = find_card("dataset", dataset, faults) if dataset and not (stated and _is_name(dataset)) else None
+    card = card or (cards("dataset").get(str(dataset.value)) if dataset else None)
+    if stated and kind and isinstance(card, DatasetCard) and card.task != kind and not is_composed(task):
+        faults.add(stated, f"the dataset {card.name} is for {card.task} tasks", card.task)
     if file is None and columns is not None:
         faults.add(columns, "only a file of your own has columns to name", "leave columns out", key=True)
     if file is None or not isinstance(file.value, str) or not file.value:
         return
-    if not (folder / Path(file.value).expanduser()).exists():
+    if not is_url(file.value) and not (folder / Path(file.value).expanduser()).exists():
         faults.add(file, "there is no such file", f"a path relative to the study file (looked for at {folder / file.value})")
-    if task.at("kind") is None:
+    if stated is None:
         faults.add(file, "a file of your own needs the kind of its task", f"kind: one of {', '.join(cards('task'))}", key=True)
 
 
-def own_name(file: str) -> str:
-    """What a dataset of the user's own is called.
-
-    Args:
-        file: path of its file or folder.
-
-    Returns:
-        The file's name without its suffix, in the signs that names are made of.
-    """
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", Path(file).stem).strip("-.+_")[:60] or "own"
-
-
-def resolve_task(task: Node, entry: TaskEntry, folder: Path) -> Task:
+def resolve_task(task: Node, entry: TaskEntry, data_seed: int, folder: Path) -> Task:
     """Fill in a task that has no faults.
 
     Args:
         task: the task's node.
         entry: the same, validated.
+        data_seed: governs which examples of a source the limits draw.
         folder: what paths are relative to.
 
     Returns:
-        The task with kind and metric, and the absolute path of its file.
+        The task with kind and metric, the absolute path of its file, and what its data are put together from.
     """
     kind = task_kind(task)
     card = cards("task")[kind]
     assert isinstance(card, TaskCard)
-    resolved = {**entry.model_dump(), "kind": kind, "metric": entry.metric or card.metrics[0], "columns": entry.columns}
+    own = entry.model_dump(exclude={"dataset", "file", "columns", "sources", "map", "context"})
+    resolved = {**own, "kind": kind, "metric": entry.metric or card.metrics[0]}
     if kind == QA:
         resolved |= {
             "stride": entry.max_length // 3 if entry.stride is None else entry.stride,
             "max_answer": entry.max_answer or MAX_ANSWER,
         }
+    if is_composed(task):
+        composition = resolve_composition(task, entry, kind, data_seed, folder)
+        parts: dict[str, SourceEntry | TaskEntry] = {**entry.sources} if entry.sources else {"": entry}
+        files = {
+            dataset_name(part, name): OwnFile(file=file_place(part.file, folder), columns=part.columns)
+            for name, part in parts.items()
+            if part.file is not None
+        }
+        return Task(**resolved, dataset=composition.name, composition=composition, files=files)
     if entry.file is not None:
-        resolved |= {"dataset": own_name(entry.file), "file": str((folder / Path(entry.file).expanduser()).resolve())}
-    return Task(**resolved)
+        dataset = own_name(entry.file)
+        files = {dataset: OwnFile(file=file_place(entry.file, folder), columns=entry.columns)}
+        return Task(**resolved, dataset=dataset, files=files)
+    return Task(**resolved, dataset=str(entry.dataset))
 
 
 def _check_recipe_name(node: Node, recipes: list[str], faults: Faults) -> None:

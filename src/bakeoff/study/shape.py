@@ -18,6 +18,7 @@ from bakeoff.study.rounds import Phase, Sweep
 # a study beyond these would not end; the bounds keep a slip in a matrix from being tried
 MAX_RECIPES = 500
 MAX_TASKS = 100
+MAX_SOURCES = 50
 MAX_PAIRS = 5_000
 MAX_PROFILES = 20
 COMPONENT_SAYS = Says("a name, or a mapping with the key `name` and settings")
@@ -152,6 +153,105 @@ class Columns(Entry):
     separator: Text | None = None
 
 
+class ContextEntry(Entry):
+    """Preceding turns of a dialogue as a part of the input. They stand as the second text, the turn before it first.
+
+    Attributes:
+        turns: how many at most.
+        separator: what stands between two of them.
+    """
+
+    turns: int = Field(ge=1, le=100)
+    separator: Text = " | "
+
+
+class TargetEntry(Entry):
+    """What a label of a dataset is in another set of labels.
+
+    Attributes:
+        all: the labels that hold with it.
+        any_of: labels of which one or more hold with it, not told which: in such a row they are not annotated.
+    """
+
+    all: list[Text] = []
+    any_of: list[Text] = []
+
+
+def _all_of(written: Any) -> Any:
+    if isinstance(written, str):
+        return {"all": [written]}
+    return {"all": written} if isinstance(written, list) else written
+
+
+TargetChoice = Annotated[TargetEntry, BeforeValidator(_all_of), Says("a label, a list of labels, or {any_of: [...]}")]
+
+
+class LabelMapEntry(Entry):
+    """How the labels of a dataset are told in another set of labels.
+
+    Attributes:
+        name: what it is called; alone, a label map of the catalog, or a YAML file.
+        version: rises when its content changes.
+        origin: who says so.
+        to: the labels that are mapped to.
+        like: a dataset of the catalog whose labels are mapped to, in place of `to`.
+        labels: for each label of the dataset the label, or the labels, that hold with it; or `any_of`.
+        unmapped: labels of the dataset that no label stands for; rows keep what else they have.
+        drop: labels of the dataset whose rows are left out.
+        annotated: labels that the dataset's annotators decided on; without it, those that are mapped to. The others are not
+            annotated: they count in no loss and in no metric.
+    """
+
+    name: Text | None = None
+    version: int = Field(default=1, ge=1)
+    origin: Text | None = None
+    to: Annotated[list[Text], Field(min_length=1)] | None = None
+    like: Text | None = None
+    labels: dict[str, TargetChoice] = {}
+    unmapped: list[Text] = []
+    drop: list[Text] = []
+    annotated: list[Text] | None = None
+
+
+MapChoice = Annotated[
+    LabelMapEntry,
+    BeforeValidator(_named),
+    Says("a label map of the catalog, a path of a YAML file, or a mapping with to, labels, unmapped"),
+]
+
+
+class SourceEntry(Entry):
+    """One dataset as a part of a task's data.
+
+    Attributes:
+        dataset: a dataset of the catalog, or one of your own that was imported under this name; without it and without
+            `file`, the source's own name.
+        file: your own data in place of that.
+        columns: which column of that file is what.
+        map: how its labels are told in the task's; without it they are the task's.
+        context: preceding turns as input.
+        train_limit: examples drawn from its train split; null means all.
+        validation_limit: the same for validation.
+        test_limit: the same for test.
+    """
+
+    dataset: Text | None = None
+    file: Text | None = None
+    columns: Columns | None = None
+    map: MapChoice | None = None
+    context: ContextEntry | None = None
+    train_limit: Annotated[int, Field(ge=1)] | None = None
+    validation_limit: Annotated[int, Field(ge=1)] | None = None
+    test_limit: Annotated[int, Field(ge=1)] | None = None
+
+
+def _dataset_named(written: Any) -> Any:
+    return {"dataset": written} if isinstance(written, str) else written
+
+
+SourceChoice = Annotated[SourceEntry, BeforeValidator(_dataset_named), Says("a dataset's name, or a mapping with dataset, map")]
+
+
 class TaskEntry(Entry):
     """What is to be solved.
 
@@ -159,6 +259,9 @@ class TaskEntry(Entry):
         dataset: a dataset of the catalog; or, with `kind`, one of your own that was imported under this name.
         file: your own data in place of that: a CSV, TSV, JSON, Parquet or Arrow file, or a folder with one a split.
         columns: which column of that file is what.
+        sources: several datasets as one, by name, in place of one.
+        map: how the dataset's labels are told in the task's; without it they are the task's.
+        context: preceding turns of a dialogue as input.
         kind: the kind of task; without it, what the dataset's card says. A file of your own needs it.
         metric: the metric that chooses checkpoints and ranks recipes; without it, the kind's first.
         max_length: tokens kept of a text, special tokens included.
@@ -172,6 +275,9 @@ class TaskEntry(Entry):
     dataset: Text | None = None
     file: Text | None = None
     columns: Columns | None = None
+    sources: Annotated[dict[Name, SourceChoice], Field(min_length=1, max_length=MAX_SOURCES)] | None = None
+    map: MapChoice | None = None
+    context: ContextEntry | None = None
     kind: Text | None = None
     metric: Text | None = None
     max_length: int = Field(default=128, ge=4)
