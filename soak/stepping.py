@@ -65,8 +65,8 @@ def stop_after_step(step: int) -> None:
 
     real = Trainer.step
 
-    def counted(self: Any, number: int, rows: Any) -> None:
-        real(self, number, rows)
+    def counted(self: Any, number: int, *drawn: Any) -> None:
+        real(self, number, *drawn)
         if number + 1 == step:
             self.progress.stop_asked = True
 

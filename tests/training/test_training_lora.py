@@ -138,9 +138,9 @@ def test_it_is_taken_up_bitwise(
 
 
 def _stopping(step: Callable[..., None], at: int) -> Callable[..., None]:
-    def stopped(self: Any, number: int, rows: Any) -> None:
+    def stopped(self: Any, number: int, *drawn: Any) -> None:
         if number == at:
             raise Preempted
-        step(self, number, rows)
+        step(self, number, *drawn)
 
     return stopped

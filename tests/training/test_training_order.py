@@ -11,9 +11,10 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakeoff.records.seeds import derive
 from bakeoff.records.specs import Schedule
-from bakeoff.training.batches import evaluation_batches, make_batch, micro_batches
-from bakeoff.training.order import batch_of, derive, epoch_order
+from bakeoff.training.batches import evaluation_batches, make_batch, micro_batches, read_sequences
+from bakeoff.training.order import batch_of, epoch_order
 from bakeoff.training.packing import MAX_GROUPS, TOKEN_STEP, cut_groups, pack
 from bakeoff.training.schedule import rate_factor
 from tiny import random_store
@@ -95,7 +96,7 @@ def test_evaluation_batches_hold_every_row_once_within_the_budget(lengths: list[
 def test_micro_batches_part_the_step(lengths: list[int], size: int) -> None:
     store = random_store(lengths, 50)
     rows = np.random.default_rng(len(lengths)).permutation(len(lengths))
-    parts = list(micro_batches(store, "train", rows, size))
+    parts = list(micro_batches(read_sequences(store, "train", rows), "train", rows, size))
     assert sorted(np.concatenate([part.rows for part in parts]).tolist()) == list(range(len(lengths)))
     assert [len(part.rows) for part in parts[:-1]] == [size] * (len(parts) - 1)
     assert np.all(np.diff(np.concatenate([part.lengths for part in parts])) >= 0)

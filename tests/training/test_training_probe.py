@@ -102,10 +102,10 @@ def test_it_is_taken_up_bitwise(work_of: WorkOf, dataset: Dataset, tmp_path: Pat
     torn = work_of(dataset, trial, "bert", features=store, checkpoint_steps=1)
     step = full.Trainer.step
 
-    def stopped(self: Trainer, number: int, rows: Any) -> None:
+    def stopped(self: Trainer, number: int, *drawn: Any) -> None:
         if number == 4:
             raise Preempted
-        step(self, number, rows)
+        step(self, number, *drawn)
 
     monkeypatch.setattr(full.Trainer, "step", stopped)
     with pytest.raises(Preempted):

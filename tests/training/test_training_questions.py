@@ -24,7 +24,7 @@ from bakeoff.testing.models import Family
 from bakeoff.training import full
 from bakeoff.training.adapting import load_trained
 from bakeoff.training.backbone import Backbone
-from bakeoff.training.batches import make_batch, micro_batches
+from bakeoff.training.batches import make_batch, micro_batches, read_sequences
 from bakeoff.training.evaluation import outputs_of
 from bakeoff.training.full import build_model
 from bakeoff.training.material import Questions, open_material
@@ -114,7 +114,7 @@ def test_micro_batches_are_exact(make_work: Callable[..., Work], dataset: Datase
     loss, rows, found = span_loss(PLAIN), np.arange(12), []
     for size in (12, 5):
         model = SpanFinder(Backbone(work.model or Path(), "first", dropout=0.0), seed=1)
-        for batch in micro_batches(store, "train", rows, size):
+        for batch in micro_batches(read_sequences(store, "train", rows), "train", rows, size):
             targets = torch.from_numpy(store.targets("train", batch.rows))
             (loss(model(batch), targets, 0.0).sum() / (len(rows) * 2)).backward()
         found.append(model.head.weight.grad)
@@ -168,10 +168,10 @@ def test_it_is_taken_up_bitwise(
     torn = make_work(trial, family, checkpoint_steps=1)
     step = full.Trainer.step
 
-    def stopped(self: Any, number: int, rows: Any) -> None:
+    def stopped(self: Any, number: int, *drawn: Any) -> None:
         if number == 3:
             raise Preempted
-        step(self, number, rows)
+        step(self, number, *drawn)
 
     monkeypatch.setattr(full.Trainer, "step", stopped)
     with pytest.raises(Preempted):

@@ -98,8 +98,8 @@ def stop_at_step(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """A stop is asked for while the step is made; the count is of this process."""
     original = Trainer.step
 
-    def step(self: Trainer, number: int, rows: NDArray[np.int64]) -> None:
-        original(self, number, rows)
+    def step(self: Trainer, number: int, *drawn: NDArray[np.int64]) -> None:
+        original(self, number, *drawn)
         if number + 1 == at:
             self.progress.stop_asked = True
 
@@ -162,10 +162,10 @@ class Killed(BaseException):
 def kill_at_step(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     original = Trainer.step
 
-    def step(self: Trainer, number: int, rows: NDArray[np.int64]) -> None:
+    def step(self: Trainer, number: int, *drawn: NDArray[np.int64]) -> None:
         if number + 1 == at:
             raise Killed
-        original(self, number, rows)
+        original(self, number, *drawn)
 
     monkeypatch.setattr(Trainer, "step", step)
 
@@ -377,11 +377,11 @@ def bad_from(first: int, monkeypatch: pytest.MonkeyPatch, after: Callable[[Train
     """Weights that are not finite from a step on; what they were is put back, so that the optimizer skips every such step."""
     original = Trainer.step
 
-    def step(self: Trainer, number: int, rows: NDArray[np.int64]) -> None:
+    def step(self: Trainer, number: int, *drawn: NDArray[np.int64]) -> None:
         before = {name: value.clone() for name, value in self.model.state_dict().items()}
         if number + 1 >= first:
             self.model.head.bias.data.fill_(float("nan"))
-        original(self, number, rows)
+        original(self, number, *drawn)
         if number + 1 >= first:
             self.model.load_state_dict(before)
         after(self, number + 1)

@@ -1,1 +1,1 @@
-"""Cards of all that a study can name: model, method, loss, treatment, dataset, task, metric."""
+"""Cards of all that a study can name: model, method, loss, sampling, augmentation, dataset, task, metric."""

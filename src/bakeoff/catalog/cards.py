@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bakeoff.errors import MissingPackageError
 
-Kind = Literal["model", "method", "loss", "treatment", "dataset", "map", "task", "metric"]
+Kind = Literal["model", "method", "loss", "sampling", "augmentation", "dataset", "map", "task", "metric"]
 
 
 class Settings(BaseModel):
@@ -68,6 +68,26 @@ class LossCard(Card):
     kind: ClassVar[Kind] = "loss"
     example: dict[str, Any] = field(default_factory=dict)
     tasks: tuple[str, ...] = ("multilabel",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingCard(Card):
+    """How often an epoch draws each training example: `path` gives a function (settings, targets [N, L]) -> Draws, which
+    `bakeoff.data.treatments.draws` has.
+    """
+
+    kind: ClassVar[Kind] = "sampling"
+    tasks: tuple[str, ...] = ("multilabel", "single-label")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationCard(Card):
+    """What is done to the tokens of a training example: `path` gives a function (settings) -> Augmentation, which
+    `bakeoff.data.treatments.augmentation` has.
+    """
+
+    kind: ClassVar[Kind] = "augmentation"
+    tasks: tuple[str, ...] = ("multilabel", "single-label")
 
 
 @dataclass(frozen=True)

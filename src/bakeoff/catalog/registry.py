@@ -6,7 +6,18 @@ import difflib
 from functools import cache
 from importlib.metadata import entry_points
 
-from bakeoff.catalog.cards import Card, DatasetCard, Kind, LossCard, MethodCard, MetricCard, ModelCard, TaskCard
+from bakeoff.catalog.cards import (
+    AugmentationCard,
+    Card,
+    DatasetCard,
+    Kind,
+    LossCard,
+    MethodCard,
+    MetricCard,
+    ModelCard,
+    SamplingCard,
+    TaskCard,
+)
 from bakeoff.catalog.datasets import DATASETS
 from bakeoff.catalog.label_maps import LABEL_MAPS
 from bakeoff.catalog.losses import LOSSES
@@ -14,6 +25,7 @@ from bakeoff.catalog.methods import METHODS
 from bakeoff.catalog.metrics import METRICS
 from bakeoff.catalog.models import MODELS
 from bakeoff.catalog.tasks import TASKS
+from bakeoff.catalog.treatments import TREATMENTS
 from bakeoff.errors import CatalogError
 
 ENTRY_POINT_GROUP = "bakeoff.cards"
@@ -33,7 +45,7 @@ def cards(kind: Kind) -> dict[str, Card]:
         CatalogError: if a plug-in brings no card, or one whose name is taken.
     """
     found: dict[str, Card] = {}
-    for card in (*MODELS, *METHODS, *LOSSES, *DATASETS, *LABEL_MAPS, *TASKS, *METRICS):
+    for card in (*MODELS, *METHODS, *LOSSES, *TREATMENTS, *DATASETS, *LABEL_MAPS, *TASKS, *METRICS):
         if card.kind == kind:
             found[card.name] = card
     for point in entry_points(group=ENTRY_POINT_GROUP):
@@ -122,6 +134,34 @@ def loss(name: str) -> LossCard:
     """
     card = find("loss", name)
     assert isinstance(card, LossCard)
+    return card
+
+
+def sampling(name: str) -> SamplingCard:
+    """The card of a sampling (see `find`).
+
+    Args:
+        name: the name.
+
+    Returns:
+        The card.
+    """
+    card = find("sampling", name)
+    assert isinstance(card, SamplingCard)
+    return card
+
+
+def augmentation(name: str) -> AugmentationCard:
+    """The card of an augmentation (see `find`).
+
+    Args:
+        name: the name.
+
+    Returns:
+        The card.
+    """
+    card = find("augmentation", name)
+    assert isinstance(card, AugmentationCard)
     return card
 
 

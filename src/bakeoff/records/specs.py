@@ -133,6 +133,18 @@ class TrainingSpec(Spec):
     max_skipped: int = Field(ge=1)
 
 
+class TreatmentSpec(Spec):
+    """What is done to the training examples, and to them alone.
+
+    Attributes:
+        sampling: how often an epoch draws each of them; None means once.
+        augmentation: what is done to their tokens; None means nothing.
+    """
+
+    sampling: Component | None = None
+    augmentation: Component | None = None
+
+
 class RecipeSpec(Spec):
     """All that may change a number, apart from task and seed.
 
@@ -142,6 +154,7 @@ class RecipeSpec(Spec):
         model: the pretrained model; None for methods that need none.
         loss: the loss; None for methods that have their own.
         pooling: how token vectors become one; None without a model.
+        treatment: what is done to the training examples; None for nothing.
         training: hyperparameters of the training loop; None for methods that have their own.
         devices: how many devices, each with a process of its own, share a trial.
     """
@@ -151,6 +164,7 @@ class RecipeSpec(Spec):
     model: ModelSpec | None = None
     loss: Component | None = None
     pooling: Pooling | None = None
+    treatment: TreatmentSpec | None = None
     training: TrainingSpec | None = None
     devices: int = Field(default=1, ge=1)
 
@@ -178,6 +192,8 @@ class TrialSpec(Spec):
         del body["task"]["name"], body["recipe"]["name"]
         # what only questions have is no part of other trials' ids
         body["task"] = {key: value for key, value in body["task"].items() if key not in QA_KEYS or value is not None}
+        if body["recipe"]["treatment"] is None:
+            del body["recipe"]["treatment"]  # nor what only treated data have
         if body["recipe"]["model"]:
             del body["recipe"]["model"]["name"], body["recipe"]["model"]["revision"]
         return body

@@ -41,7 +41,7 @@ def choose_component(kind: Kind, node: Node, faults: Faults) -> tuple[Component,
     """Check a component and fill in its settings.
 
     Args:
-        kind: `method` or `loss`.
+        kind: such as `method` or `loss`.
         node: the component, all layers merged: a name, or a mapping with `name` and settings.
         faults: where faults are recorded.
 

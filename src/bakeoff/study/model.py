@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from bakeoff.errors import Fault
 from bakeoff.records.compositions import Composition, Source
-from bakeoff.records.specs import Component, Pooling
+from bakeoff.records.specs import Component, Pooling, TreatmentSpec
 from bakeoff.study.entries import Entry
 from bakeoff.study.label_maps import map_body
 from bakeoff.study.rounds import Phase, Sweep
@@ -56,6 +56,7 @@ class Recipe(Entry):
         model: the pretrained model; None for methods that need none.
         loss: the loss; None for methods that need no model.
         pooling: how token vectors become one; None for methods that need no model.
+        treatment: what is done to the training examples; None for nothing.
         training: hyperparameters; None for methods that need no model.
         devices: how many devices share a trial.
         tasks: the tasks that it is carried out on; None means all.
@@ -66,6 +67,7 @@ class Recipe(Entry):
     model: ModelRequest | None = None
     loss: Component | None = None
     pooling: Pooling | None = None
+    treatment: TreatmentSpec | None = None
     training: Training | None = None
     devices: int = 1
     tasks: list[str] | None = None
@@ -345,6 +347,9 @@ def _recipe_body(recipe: Recipe) -> dict[str, Any]:
         body["loss"] = {"name": recipe.loss.name, **recipe.loss.settings}
     if recipe.pooling:
         body["pooling"] = recipe.pooling
+    if recipe.treatment:
+        parts = {"sampling": recipe.treatment.sampling, "augmentation": recipe.treatment.augmentation}
+        body["treatment"] = {key: {"name": part.name, **part.settings} for key, part in parts.items() if part}
     if recipe.training:
         body["training"] = recipe.training.model_dump(mode="json")
     if recipe.devices > 1:

@@ -15,13 +15,14 @@ from bakeoff.study.reading import read_text
 from bakeoff.study.shape import StudyFile
 from bakeoff.study.tree import SET_FILE, Node, names_in
 
-COMPONENTS = ("model", "method", "loss")
+COMPONENTS = (("model",), ("method",), ("loss",), ("treatment", "sampling"), ("treatment", "augmentation"))
 
 
 def _is_component(path: tuple[str, ...]) -> bool:
-    if not path or path[-1] not in COMPONENTS:
+    part = next((part for part in COMPONENTS if path[-len(part) :] == part), None)
+    if part is None:
         return False
-    above = path[:-1]
+    above = path[: -len(part)]
     return above in ((), ("defaults",)) or (
         above[0] == "recipes" and (len(above) == 2 or (len(above) == 4 and above[2] == "on"))
     )

@@ -173,6 +173,7 @@ def _recipe_spec(recipe: Recipe, name: str, models: Mapping[str, ModelSpec], mac
         model=model,
         loss=recipe.loss,
         pooling=recipe.pooling,
+        treatment=recipe.treatment,
         training=training,
         devices=recipe.devices,
     )

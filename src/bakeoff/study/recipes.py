@@ -15,13 +15,14 @@ from bakeoff.study.faults import Faults, validate
 from bakeoff.study.model import Recipe
 from bakeoff.study.overlay import as_component, merge
 from bakeoff.study.shape import Training
+from bakeoff.study.treatments import resolve_treatment
 from bakeoff.study.tree import Node, names_in
 
 DEFAULT_MODEL = "minilm-l6"
 DEFAULT_METHOD = "full"
 BUILT_IN = "(default)"
 WITH_MODEL_ONLY = ("model", "pooling")
-TRAINED_ONLY = ("loss", "training", "devices")
+TRAINED_ONLY = ("loss", "treatment", "training", "devices")
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
         return Recipe(method=method, model=model, pooling=_pooling(settings, model.name)) if method and model else None
     loss = _component(around, settings, recipe, task, "loss")
     training = _training(settings, around.faults)
+    treatment = resolve_treatment(settings, around.kinds.get(task, ""), card, around.faults)
     if method is None or model is None or loss is None or training is None:
         return None
     return Recipe(
@@ -175,6 +177,7 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
         model=model,
         loss=loss,
         pooling=_pooling(settings, model.name),
+        treatment=treatment,
         training=training,
         devices=_devices(settings),
     )

@@ -83,7 +83,8 @@ def _set(schema: Schema, owner: str, name: str, value: Schema) -> None:
 
 
 def _with_catalog(schema: Schema) -> None:
-    schema["$defs"] |= {"model": _model(), "method": _component("method"), "loss": _component("loss")}
+    kinds: tuple[Kind, ...] = ("method", "loss", "sampling", "augmentation")
+    schema["$defs"] |= {"model": _model(), **{kind: _component(kind) for kind in kinds}}
     for kind in ("model", "method", "loss"):
         reference = {"$ref": f"#/$defs/{kind}"}
         for owner in ("RecipeSettings", "RecipeEntry"):
@@ -91,6 +92,8 @@ def _with_catalog(schema: Schema) -> None:
             schema["$defs"][owner]["properties"][kind].pop("default", None)
         _set(schema, "MatrixEntry", kind, {"type": "array", "minItems": 1, "items": reference})
     nullable = {"type": "null"}
+    for kind in ("sampling", "augmentation"):
+        _set(schema, "Treatment", kind, {"anyOf": [{"$ref": f"#/$defs/{kind}"}, nullable]})
     _set(schema, "TaskEntry", "dataset", _named("dataset"))
     _set(schema, "TaskEntry", "kind", {"anyOf": [_named("task"), nullable]})
     _set(schema, "TaskEntry", "metric", {"anyOf": [_named("metric"), nullable]})

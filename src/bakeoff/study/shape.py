@@ -98,6 +98,18 @@ class Training(Entry):
     max_skipped: int = Field(default=20, ge=1)
 
 
+class Treatment(Entry):
+    """What is done to the training examples, and to them alone.
+
+    Attributes:
+        sampling: how often an epoch draws each of them; null means once.
+        augmentation: what is done to their tokens; null means nothing.
+    """
+
+    sampling: ComponentChoice | None = None
+    augmentation: ComponentChoice | None = None
+
+
 class RecipeSettings(Entry):
     """All that may change a number: what `defaults`, a recipe and its `on` can say.
 
@@ -107,6 +119,7 @@ class RecipeSettings(Entry):
         loss: the loss.
         pooling: how token vectors become one: `first`, `mean`, `last`, or `pooler` (the first, through the checkpoint's own
             dense layer and tanh); without it, what the model's card says, else mean.
+        treatment: what is done to the training examples.
         training: hyperparameters of the training loop.
         devices: how many devices share a trial; the effective batch stays what `batch_size` says.
     """
@@ -115,6 +128,7 @@ class RecipeSettings(Entry):
     method: ComponentChoice = ComponentEntry()
     loss: ComponentChoice = ComponentEntry()
     pooling: Pooling | None = None
+    treatment: Treatment | None = None
     training: Training = Training()
     devices: int = Field(default=1, ge=1, le=64)
 

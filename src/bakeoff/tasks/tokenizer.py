@@ -41,3 +41,16 @@ def load_tokenizer(folder: Path) -> Any:
     if not tokenizer.is_fast:
         raise ModelError("the tokenizer has no fast version", str(folder), "add its tokenizer.json to the folder")
     return tokenizer
+
+
+def added_tokens(tokenizer: Any) -> tuple[int, ...]:
+    """What a tokenizer adds to texts and pairs of texts.
+
+    Args:
+        tokenizer: a `PreTrainedTokenizerFast`.
+
+    Returns:
+        Token ids, ascending.
+    """
+    found = {*tokenizer("")["input_ids"], *tokenizer("", "")["input_ids"]}
+    return tuple(sorted(found))

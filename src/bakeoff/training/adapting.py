@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from bakeoff.catalog.methods import FullSettings, LoraSettings
 from bakeoff.errors import ModelError
+from bakeoff.records.seeds import derive
 from bakeoff.records.specs import Component
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.dropout import replace_dropout
 from bakeoff.training.layers import count_layers, layer_of
-from bakeoff.training.order import derive
 
 ADAPTER = "default"
 TARGETS = {

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from bakeoff.errors import ModelError
+from bakeoff.records.seeds import derive
 from bakeoff.records.specs import Precision, TrainingSpec
 from bakeoff.training.dropout import MASKS
-from bakeoff.training.order import derive
 
 MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 NEVER_FP16 = ("deberta", "deberta-v2")

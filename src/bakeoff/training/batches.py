@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bakeoff.data.treatments.augmentation import Sequences
 from bakeoff.tasks.tokens import TokenStore
 
 USUAL_TOKENS = 4096
@@ -84,28 +85,41 @@ def make_batch(store: TokenStore, split: str, rows: NDArray[np.int64]) -> Batch:
     Returns:
         The batch; rows of equal length keep their order.
     """
-    lengths = store.lengths(split, rows)
-    order = np.argsort(lengths, kind="stable")
-    rows = rows[order]
-    seconds = store.second_segments(split, rows)
-    return Batch(rows, torch.from_numpy(store.gather(split, rows)), lengths[order], seconds if seconds.any() else None, split)
+    return next(micro_batches(read_sequences(store, split, rows), split, rows, len(rows)))
 
 
-def micro_batches(store: TokenStore, split: str, rows: NDArray[np.int64], size: int) -> Iterator[Batch]:
-    """Cut one step's rows into forward passes; rows of similar length share one.
+def read_sequences(store: TokenStore, split: str, rows: NDArray[np.int64]) -> Sequences:
+    """The tokens of some rows, as they are stored.
 
     Args:
         store: the token store.
         split: the split.
-        rows: the step's rows, [B].
+        rows: row numbers in the split, any order, [B].
+
+    Returns:
+        Their tokens, in the order of the rows.
+    """
+    return Sequences(store.gather(split, rows), store.lengths(split, rows), store.second_segments(split, rows))
+
+
+def micro_batches(sequences: Sequences, split: str, rows: NDArray[np.int64], size: int) -> Iterator[Batch]:
+    """Cut one step's rows into forward passes; rows of similar length share one.
+
+    Args:
+        sequences: the tokens of the rows.
+        split: the split.
+        rows: the step's rows, [B]; those of equal length keep their order.
         size: rows of a forward pass at most.
 
     Yields:
         The parts, shortest rows first.
     """
-    order = np.argsort(store.lengths(split, rows), kind="stable")
+    order = np.argsort(sequences.lengths, kind="stable")
     for first in range(0, len(rows), size):
-        yield make_batch(store, split, rows[order[first : first + size]])
+        chosen = order[first : first + size]
+        part = sequences.take(chosen)
+        seconds = part.seconds if part.seconds.any() else None
+        yield Batch(rows[chosen], torch.from_numpy(part.tokens), part.lengths, seconds, split)
 
 
 def evaluation_batches(store: TokenStore, split: str, rows: NDArray[np.int64], budget: int = USUAL_TOKENS) -> Iterator[Batch]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bakeoff.records.seeds import derive
 from bakeoff.training.batches import Batch
 from bakeoff.training.body import Body
 from bakeoff.training.dropout import Dropout
-from bakeoff.training.order import derive
 
 HEAD_SD = 0.02
 

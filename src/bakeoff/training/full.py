@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bakeoff.catalog import registry
+from bakeoff.data.treatments.draws import Draws, rounded
 from bakeoff.errors import ModelError
 from bakeoff.losses.base import Loss, LossFacts, make_loss
 from bakeoff.records.files import sha256_file
@@ -33,24 +34,31 @@ from bakeoff.training.health import Diverged, Probe
 from bakeoff.training.loop import Trainer, TrainingData
 from bakeoff.training.material import Material, Questions, open_material
 from bakeoff.training.spans import SpanFinder, span_loss
+from bakeoff.training.treating import drawn_labels, treatment_of
 from bakeoff.training.work import Work
 
 CHECKED_ROWS = 16
 PROBED_ROWS = 64
 
 
-def load_loss(component: Component, targets: NDArray[np.float32]) -> Loss:
+def load_loss(component: Component, targets: NDArray[np.float32], draws: Draws | None = None) -> Loss:
     """The loss of a recipe.
 
     Args:
         component: its name and settings.
         targets: of the training examples, [N, L]; some losses weigh by their counts.
+        draws: how often an epoch draws each example; None means once.
 
     Returns:
         (logits [B, L], targets [B, L], progress) to values [B, L], on the CPU.
     """
-    counts = np.count_nonzero(targets, axis=0)
-    return make_loss(component.name, component.settings, LossFacts(positives=counts.tolist(), examples=len(targets)))
+    if draws is None:
+        facts = LossFacts(positives=np.count_nonzero(targets, axis=0).tolist(), examples=len(targets))
+    else:
+        # what is drawn more often weighs less: weights balance what the model sees, not what lies in the file
+        expected = draws.expected() @ (targets != 0)
+        facts = LossFacts(positives=[rounded(count) for count in expected.tolist()], examples=draws.size)
+    return make_loss(component.name, component.settings, facts)
 
 
 def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int, points: bool = False) -> Classifier:
@@ -120,12 +128,12 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     model = build_model(recipe, work.model, work.task.outputs, work.trial.seed, points)
     check_fit(model, work)
     spec = fit_memory(work, spec, model)
-    data = TrainingData(material.store, material.rows("train"), material.targets())
+    data = TrainingData(material.store, material.rows("train"), material.targets(), treatment_of(work))
     note = settle_packing(model, make_batch(data.store, "train", data.rows[:CHECKED_ROWS]))
     if note:
         work.progress.say("note", text=note)
     model.to(accelerator.device)
-    loss = (span_loss(recipe.loss) if points else load_loss(recipe.loss, data.targets)).to(accelerator.device)
+    loss = (span_loss(recipe.loss) if points else load_loss(recipe.loss, data.targets, data.draws)).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
     return trainer, note
@@ -183,7 +191,7 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
     frozen = frozen_hash(trainer.model)
     model, data, spec, loss = trainer.model, trainer.data, trainer.spec, trainer.loss
     material = open_material(work, data.store)
-    work.progress.say("begin", steps=trainer.total_steps, examples=len(data.rows) * spec.epochs)
+    work.progress.say("begin", steps=trainer.total_steps, examples=trainer.treatment.draws.size * spec.epochs)
     trainer.probe = None if isinstance(material, Questions) else make_probe(work, trainer)
     best = Best(work.leader.checkpoints / "best.safetensors", spec.early_stopping, work.ranks.leads)
     course = Course(work, trainer, best)
@@ -213,6 +221,7 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
         "weights_sha256": sha256_file(best.path),
         **_base_facts(frozen, frozen_hash(model)),
         "loss_weights": loss.learned(),
+        **drawn_labels(work, data.treatment, math.ceil(trainer.done / trainer.steps_per_epoch)),
         "packed": model.backbone.packed,
         "note": note,
         **model.backbone.facts(),

@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bakeoff.data.treatments.augmentation import Sequences
+from bakeoff.data.treatments.draws import Draws, repeats
 from bakeoff.losses.base import Loss
 from bakeoff.records.specs import TrainingSpec
 from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.arithmetic import seed_draws
-from bakeoff.training.batches import Batch, micro_batches
+from bakeoff.training.batches import Batch, micro_batches, read_sequences
 from bakeoff.training.classifier import Classifier
 from bakeoff.training.health import Health, Probe, UpdateRatio
 from bakeoff.training.optimizer import Optimizer
@@ -24,6 +26,7 @@ from bakeoff.training.order import batch_of, epoch_order
 from bakeoff.training.progress import Preempted, Progress
 from bakeoff.training.ranks import ALONE, Ranks
 from bakeoff.training.reduction import GradientSum
+from bakeoff.training.treating import Treatment, untreated
 
 Owed = Literal["probe", "validation"]
 READ_EVERY = 20
@@ -39,11 +42,18 @@ class TrainingData:
         store: the token store.
         rows: row numbers in the train split, [N].
         targets: of those rows: [N, L] float32, or the places of an answer's tokens, [N, 2] int64.
+        treatment: what the recipe does to them; None for nothing.
     """
 
     store: TokenStore
     rows: NDArray[np.int64]
     targets: NDArray[Any]
+    treatment: Treatment | None = None
+
+    @property
+    def draws(self) -> Draws | None:
+        """How often an epoch draws each of them; None means once."""
+        return self.treatment.draws if self.treatment else None
 
 
 class Trainer:
@@ -59,6 +69,7 @@ class Trainer:
         progress: the child's log.
 
     Attributes:
+        treatment: what is done to the training examples.
         steps_per_epoch: optimizer steps in an epoch.
         total_steps: in the whole training.
         examples: seen so far.
@@ -84,7 +95,8 @@ class Trainer:
     ) -> None:
         self.model, self.spec, self.data, self.loss = model, spec, data, loss
         self.seed, self.autocast, self.progress = seed, autocast, progress
-        self.steps_per_epoch = math.ceil(len(data.rows) / spec.batch_size)
+        self.treatment = data.treatment or untreated(len(data.rows))
+        self.steps_per_epoch = math.ceil(self.treatment.draws.size / spec.batch_size)
         self.total_steps = self.steps_per_epoch * spec.epochs
         self.optimizer = Optimizer(model, loss, spec, self.total_steps, scaled=spec.precision == "fp16")
         self._stops = self.evaluation_steps()
@@ -121,18 +133,25 @@ class Trainer:
         torch.autograd.backward(value * self.optimizer.loss_scale)
         return value.detach()
 
-    def step(self, step: int, rows: NDArray[np.int64]) -> None:
+    def _read(self, step: int, rows: NDArray[np.int64], repeated: NDArray[np.int64] | None) -> Sequences:
+        sequences = read_sequences(self.data.store, "train", rows)
+        again = np.zeros(len(rows), dtype=np.int64) if repeated is None else repeated
+        return self.treatment.apply(sequences, self.seed, step // self.steps_per_epoch, rows, again)
+
+    def step(self, step: int, rows: NDArray[np.int64], repeated: NDArray[np.int64] | None = None) -> None:
         """One optimizer step over a whole effective batch.
 
         Args:
             step: from 0.
             rows: row numbers of the step's examples, [B].
+            repeated: which repeat of its example in the epoch each is, [B]; None means that each is the first.
         """
         self.optimizer.clear()
         value = torch.zeros((), device=self.device)
         done = step / max(1, self.total_steps - 1)  # 0 at the first step, 1 at the last
         tokens: list[Tensor] = []
-        for part, batch in enumerate(micro_batches(self.data.store, "train", rows, self.spec.micro_batch_size)):
+        sequences = self._read(step, rows, repeated)
+        for part, batch in enumerate(micro_batches(sequences, "train", rows, self.spec.micro_batch_size)):
             tokens.append(batch.tokens)
             if self.ranks.owns(part):
                 seed_draws(self.seed, step, part)
@@ -206,6 +225,12 @@ class Trainer:
         shares = [math.ceil(self.steps_per_epoch * (k + 1) / per_epoch) for k in range(per_epoch)]
         return {epoch * self.steps_per_epoch + share for epoch in range(self.spec.epochs) for share in shares}
 
+    def _drawn(self, epoch: int) -> NDArray[np.int64]:
+        """Row numbers of an epoch's draws in their order, and which repeat of its example each is, [2, D]."""
+        examples = self.treatment.draws.examples(self.seed, epoch)
+        drawn = np.stack([self.data.rows[examples], repeats(examples)])
+        return drawn[:, epoch_order(self.seed, epoch, len(examples))]
+
     def run(self, validate: Callable[[int, float], bool], between: Callable[[], None] = lambda: None) -> int:
         """Train, from `done` on.
 
@@ -224,14 +249,14 @@ class Trainer:
         """
         self.model.train()
         ended = self._settle(validate)
-        order, at_epoch = self.data.rows, -1
+        drawn, at_epoch = np.zeros((2, 0), dtype=np.int64), -1
         while not ended and self.done < self.total_steps:
             epoch, position = divmod(self.done, self.steps_per_epoch)
             if epoch != at_epoch:
-                order, at_epoch = self.data.rows[epoch_order(self.seed, epoch, len(self.data.rows))], epoch
+                drawn, at_epoch = self._drawn(epoch), epoch
             between()
             if self.ranks.agree(self.progress.stop_asked):
                 raise Preempted
-            self.step(self.done, batch_of(order, position, self.spec.batch_size))
+            self.step(self.done, *batch_of(drawn, position, self.spec.batch_size))
             ended = self._settle(validate)
         return self.done

@@ -5,24 +5,10 @@ Nothing here keeps a state: whoever resumes at step 812 needs only the number 81
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from numpy.typing import NDArray
 
-
-def derive(seed: int, *place: int | str) -> int:
-    """A seed for one purpose at one place.
-
-    Args:
-        seed: the trial's seed.
-        *place: what it is for, such as "order", 3.
-
-    Returns:
-        A number in [0, 2^63).
-    """
-    text = "\x1f".join(str(part) for part in (seed, *place))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+from bakeoff.records.seeds import derive
 
 
 def epoch_order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
@@ -43,11 +29,11 @@ def batch_of(order: NDArray[np.int64], position: int, batch_size: int) -> NDArra
     """The examples of one step.
 
     Args:
-        order: the epoch's order, [N].
+        order: the epoch's order, [..., N].
         position: step within the epoch, from 0.
         batch_size: examples a step; the last batch of an epoch may be smaller.
 
     Returns:
-        Example numbers, [B].
+        What stands at the step's places, [..., B].
     """
-    return order[position * batch_size : (position + 1) * batch_size]
+    return order[..., position * batch_size : (position + 1) * batch_size]

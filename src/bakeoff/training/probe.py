@@ -8,6 +8,7 @@ from bakeoff.training.classifier import Classifier
 from bakeoff.training.features import FeatureTable, features_of
 from bakeoff.training.full import carry_out, fit_memory, load_loss
 from bakeoff.training.loop import Trainer, TrainingData
+from bakeoff.training.treating import treatment_of
 from bakeoff.training.work import Work
 
 
@@ -31,9 +32,9 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     spec = fit_memory(work, recipe.training, model)
     # the tokens order the rows of a step as they do for every method; nothing else looks at them
     tokens = TokenStore.open(work.tokens, work.dataset.fingerprint)
-    data = TrainingData(tokens, work.rows("train"), work.task.targets(work.gold("train")))
+    data = TrainingData(tokens, work.rows("train"), work.task.targets(work.gold("train")), treatment_of(work))
     model.to(accelerator.device)
-    loss = load_loss(recipe.loss, data.targets).to(accelerator.device)
+    loss = load_loss(recipe.loss, data.targets, data.draws).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
     return trainer, features.card["note"]
