@@ -377,9 +377,8 @@ def import_own(home: Home, name: str, path: Path, columns: Columns | None = None
     known = home.datasets / name / f"own-{key[:16]}.json"
     if known.is_file():
         body = read_document(known, "own-data", OWN_VERSION)
-        folder = home.datasets / name / str(body["fingerprint"])
-        if body["key"] == key and folder.is_dir():
-            dataset = open_dataset(folder)
+        dataset = _whole(home.datasets / name / str(body["fingerprint"])) if body["key"] == key else None
+        if dataset is not None:
             write_document(
                 home.datasets / name / CURRENT_NAME, "current-dataset", CURRENT_VERSION, {"fingerprint": dataset.fingerprint}
             )
@@ -389,6 +388,14 @@ def import_own(home: Home, name: str, path: Path, columns: Columns | None = None
     body = {"key": key, "fingerprint": dataset.fingerprint, "kind": understood.kind, "lines": understood.lines}
     write_document(known, "own-data", OWN_VERSION, body)
     return dataset, understood
+
+
+def _whole(folder: Path) -> Dataset | None:
+    """A stored dataset, if every byte of it is as recorded: what is not is made of the files again."""
+    try:
+        return open_dataset(folder, verify=True) if folder.is_dir() else None
+    except DataError:
+        return None
 
 
 def _key(path: Path, columns: Columns) -> str:
