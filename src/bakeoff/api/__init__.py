@@ -8,13 +8,20 @@ print(api.analyse(summary.run.root).tasks[0].leader)
 from __future__ import annotations
 
 from bakeoff.api.losses import draw_losses, inspect_losses
+from bakeoff.api.predicted_files import FileOptions, open_source, predict_file, predict_path
+from bakeoff.api.predicting import Prediction, Predictor
 from bakeoff.api.provisions import fetch, fetch_model, pack, unpack
 from bakeoff.api.reading import analyse, compare, example_texts, report, verdict, write_report
 from bakeoff.api.runs import RunOptions, cancel, choose_folder, clean, find_run, retry, run, run_command, runs, status
+from bakeoff.api.served import Choice, find_served
 from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, plan, stored_study
 
 __all__ = [
+    "Choice",
+    "FileOptions",
     "PlannedStudy",
+    "Prediction",
+    "Predictor",
     "RunOptions",
     "analyse",
     "begin",
@@ -30,9 +37,13 @@ __all__ = [
     "fetch",
     "fetch_model",
     "find_run",
+    "find_served",
     "inspect_losses",
+    "open_source",
     "pack",
     "plan",
+    "predict_file",
+    "predict_path",
     "report",
     "retry",
     "run",

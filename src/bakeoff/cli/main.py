@@ -21,6 +21,7 @@ from bakeoff.cli import (
     losses,
     model,
     plan,
+    predict,
     report,
     retry,
     run,
@@ -68,6 +69,7 @@ for verb in (
     logs,
     clean,
     losses,
+    predict,
     schema,
 ):
     app.command(verb.NAME, help=verb.HELP, short_help=verb.SHORT)(verb.command)

@@ -131,6 +131,11 @@ class AttemptFolder:
         return self.root / "job.json"
 
     @property
+    def order(self) -> Path:
+        """`order.json`: for jobs that use trained models: which, and how."""
+        return self.root / "order.json"
+
+    @property
     def log(self) -> Path:
         """`log.jsonl`: progress, a record a line."""
         return self.root / "log.jsonl"

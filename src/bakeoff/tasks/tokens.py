@@ -74,10 +74,21 @@ def _encode(dataset: Texts, tokenizer: Any, max_length: int) -> Iterator[Chunk]:
             rows = np.arange(first, min(first + CHUNK, dataset.size(split)))
             texts = usable(dataset.texts(split, rows))
             others = usable(dataset.seconds(split, rows)) if pairs else None
-            yield _encode_chunk(texts, others, tokenizer, max_length)
+            yield encode_chunk(texts, others, tokenizer, max_length)
 
 
-def _encode_chunk(texts: list[str], others: list[str] | None, tokenizer: Any, max_length: int) -> Chunk:
+def encode_chunk(texts: list[str], others: list[str] | None, tokenizer: Any, max_length: int) -> Chunk:
+    """Tokenise some texts.
+
+    Args:
+        texts: without lone surrogates (see `usable`), [N].
+        others: the other texts of pairs, [N]; None where there are none.
+        tokenizer: a fast tokenizer whose `model_max_length` is beyond every text: cutting is done here.
+        max_length: tokens kept of a text, special tokens included; of a pair, the longer text gives way.
+
+    Returns:
+        Their tokens.
+    """
     # split_special_tokens: a text that says "[SEP]" says five characters, and may not end a sequence
     words = {"add_special_tokens": True, "return_attention_mask": False, "split_special_tokens": True}
     whole = tokenizer(texts, others, truncation=False, **words)
@@ -199,6 +210,22 @@ class TokenStore:
         offsets = np.load(folder / "offsets.npy", allow_pickle=False)
         seconds = np.load(folder / "seconds.npy", allow_pickle=False)
         return TokenStore(tokens, offsets, seconds, first, dict(body["splits"]))
+
+    @staticmethod
+    def of(chunk: Chunk, split: str) -> TokenStore:
+        """A store in memory.
+
+        Args:
+            chunk: some texts as tokens, each of at least one.
+            split: what to call them.
+
+        Returns:
+            The store, with that split alone.
+        """
+        lengths = np.fromiter(map(len, chunk.ids), dtype=np.int64, count=len(chunk.ids))
+        tokens = np.fromiter((token for row in chunk.ids for token in row), dtype=np.int32, count=int(lengths.sum()))
+        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+        return TokenStore(tokens, offsets, np.array(chunk.seconds, dtype=np.int32), {split: 0}, {split: len(lengths)})
 
     def second_segments(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Where each row's second segment begins.

@@ -339,6 +339,23 @@ class WindowStore(TokenStore):
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
         return WindowStore(plain.tokens, plain.offsets, plain.seconds, plain.first_row, plain.sizes, **arrays)
 
+    @staticmethod
+    def of_windows(cutting: Sequence[list[Window]], split: str) -> WindowStore:
+        """A store in memory, of questions whose answers are not known.
+
+        Args:
+            cutting: the windows of each question (see `cut_windows`), [N].
+            split: what to call them.
+
+        Returns:
+            The store, with that split alone.
+        """
+        made = _Pieces()
+        for row, windows in enumerate(cutting):
+            made.add(row, windows, ())
+        arrays = made.whole()
+        return WindowStore(first_row={split: 0}, sizes={split: len(arrays["questions"])}, **arrays)
+
     def windows(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The windows of some questions.
 

@@ -47,13 +47,14 @@ def load_config(folder: Path) -> Any:
         ) from error
 
 
-def load_pretrained(folder: Path, packed: bool, pooler: bool = False) -> Any:
+def load_pretrained(folder: Path, packed: bool, pooler: bool = False, blank: bool = False) -> Any:
     """Load a bare encoder or decoder in float32.
 
     Args:
         folder: holds config.json and safetensors.
         packed: whether its attention shall be the packed one.
         pooler: whether it comes with the checkpoint's pooler.
+        blank: whether its weights are left to be filled in by someone who has them all: the folder then needs none.
 
     Returns:
         A `PreTrainedModel`.
@@ -71,13 +72,18 @@ def load_pretrained(folder: Path, packed: bool, pooler: bool = False) -> Any:
         if pooler and not has_pooler:
             raise ModelError(f"models of the family {config.model_type} have no pooler", str(folder), "pooling: first")
         extra = {"add_pooling_layer": pooler} if has_pooler else {}
+        how = attention.NAME if packed else None
+        if blank:
+            # a config's default would be taken for a wish, and not looked up for the family
+            wish = {} if how is None else {"attn_implementation": how}
+            return kind._from_config(config, dtype=torch.float32, **wish, **extra)
         model, report = kind.from_pretrained(
             str(folder),
             config=config,
             local_files_only=True,
             use_safetensors=True,
             dtype=torch.float32,
-            attn_implementation=attention.NAME if packed else None,
+            attn_implementation=how,
             output_loading_info=True,
             **extra,
         )
@@ -102,6 +108,7 @@ class Backbone(Body):
         pooling: how token vectors become one.
         packed: whether it runs without padding; None means if its family can.
         dropout: probability that overrides the model's own; None keeps them.
+        blank: whether weights are left to be filled in.
 
     Attributes:
         model: the `PreTrainedModel`.
@@ -111,13 +118,20 @@ class Backbone(Body):
         layer_decay: factor between the rates of a layer and of the one below it.
     """
 
-    def __init__(self, folder: Path, pooling: Pooling, packed: bool | None = None, dropout: float | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pooling: Pooling,
+        packed: bool | None = None,
+        dropout: float | None = None,
+        blank: bool = False,
+    ) -> None:
         super().__init__()
         self.family: str = load_config(folder).model_type
         self.pooling: Pooling = pooling
         self.layer_decay = 1.0
         self.packed = self.family in PACKED_FAMILIES if packed is None else packed
-        self.model = load_pretrained(folder, self.packed, pooling == "pooler")
+        self.model = load_pretrained(folder, self.packed, pooling == "pooler", blank)
         replace_dropout(self.model, dropout)
         if dropout is not None:
             _override_attention_dropout(self.model, dropout)

@@ -181,7 +181,12 @@ class Work:
             trial=self.trial.id,
             definition=self.trial.definition_hash,
             validation=scores,
-            training={"labels": list(self.dataset.labels), "train_examples": len(self.rows("train")), **facts},
+            training={
+                "labels": list(self.dataset.labels),
+                **({"pairs": True} if self.dataset.has("seconds") else {}),
+                "train_examples": len(self.rows("train")),
+                **facts,
+            },
             manifest=manifest,
         )
         result.write(product / "result.json")

@@ -206,6 +206,27 @@ def losses(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str,
     return {"losses": [inspect_loss(component.name, component.settings) for component in job.losses]}
 
 
+def predict(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Answer what is asked on standard input, until it closes.
+
+    Args:
+        job: says no more than the kind.
+        folder: the job's folder; its `order.json` names the models.
+        progress: the child's log.
+
+    Returns:
+        How many blocks were answered.
+    """
+    from bakeoff.records.serving import Order
+    from bakeoff.serving.conversation import converse, take_standard_streams
+    from bakeoff.training.arithmetic import settle
+
+    streams = take_standard_streams()
+    order = Order.read(folder.order)
+    settle(order.threads, deterministic=False)
+    return {"blocks": converse(order, *streams)}
+
+
 def stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
     """A job without torch, for trying runners.
 
@@ -229,6 +250,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "convert": convert,
     "losses": losses,
     "smoke": smoke,
+    "predict": predict,
     "stub": stub,
 }
 

@@ -1,0 +1,175 @@
+"""What is put to use: a trained model with the rule that turns its outputs into answers, and what a process does with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from bakeoff.records.files import number, read_document, write_document
+from bakeoff.records.results import FileEntry
+from bakeoff.records.specs import Precision, RecipeSpec, Spec, TaskSpec
+
+ORDER_VERSION = 1
+EXPORT_VERSION = 1
+
+Number = Annotated[float, BeforeValidator(number)]
+"""A number that may be "nan", "inf" or "-inf" in the file."""
+Form = Literal["trained", "merged", "adapter", "onnx", "onnx-int8"]
+"""In which form a model's weights stand: as a trial keeps them, or as one of the exports."""
+
+
+class Decision(Spec):
+    """How outputs become answers: what was fitted on validation, and is part of the trial.
+
+    Attributes:
+        labels: label names, L of them.
+        rule: `tuned`, `per-label`, a fixed threshold as text; `highest` where labels exclude one another.
+        thresholds: the probability from which on each label is given, [L]; of questions the margin above which there is no
+            answer, [1]; empty where the highest output decides.
+        temperature: what logits are divided by before they are shown as probabilities; it changes no decision.
+    """
+
+    labels: list[str]
+    rule: str
+    thresholds: list[Number] = Field(default_factory=list)
+    temperature: float = Field(default=1.0, gt=0)
+
+
+class Served(Spec):
+    """A trained model as it is put to use.
+
+    Attributes:
+        name: what requests and tables call it.
+        form: in which form its weights stand.
+        trial: id of the trial that made it.
+        seed: the trial's seed.
+        task: what it solves.
+        recipe: how it was made.
+        decision: how its outputs become answers.
+        pairs: whether it reads two texts a row: a pair, or a question and its context.
+        folder: where weights and tokenizer lie.
+        base: folder of the pretrained model; empty where the weights are whole without it.
+        sha256: hash of each file that is read, by its name in the folder.
+        packed: whether the trial ran without padding; null means what the family allows.
+    """
+
+    name: str
+    form: Form
+    trial: str
+    seed: int
+    task: TaskSpec
+    recipe: RecipeSpec
+    decision: Decision
+    pairs: bool = False
+    folder: str
+    base: str = ""
+    sha256: dict[str, str]
+    packed: bool | None = None
+
+
+class Export(Spec):
+    """`bakeoff.json` of an exported model: all that is needed to use it, but for the place where it lies.
+
+    Attributes:
+        name: what it is called.
+        form: in which form the weights stand.
+        trial: id of the trial that made it.
+        seed: the trial's seed.
+        task: what it solves.
+        recipe: how it was made.
+        decision: how its outputs become answers.
+        pairs: whether it reads two texts a row.
+        verification: how it compares with the trial's own outputs on validation (see `bakeoff.records.serving.Verification`).
+        manifest: every file of the folder that is read, by its name.
+        bakeoff: version of the program that wrote it.
+    """
+
+    name: str
+    form: Form
+    trial: str
+    seed: int
+    task: TaskSpec
+    recipe: RecipeSpec
+    decision: Decision
+    pairs: bool
+    verification: Verification
+    manifest: dict[str, FileEntry]
+    bakeoff: str
+
+    def write(self, path: Path) -> None:
+        """Write `bakeoff.json`.
+
+        Args:
+            path: where.
+        """
+        write_document(path, "export", EXPORT_VERSION, self.model_dump())
+
+    @staticmethod
+    def read(path: Path) -> Export:
+        """Read `bakeoff.json`; its manifest is not verified here.
+
+        Args:
+            path: where.
+
+        Returns:
+            What it says.
+        """
+        return Export.model_validate(read_document(path, "export", EXPORT_VERSION))
+
+
+class Verification(Spec):
+    """How an export compares with what it was made of, on validation examples.
+
+    Attributes:
+        examples: how many were compared, N.
+        largest_difference: largest absolute difference of an output, over the largest absolute output.
+        changed: examples whose answer differs.
+        tolerance: largest difference that was allowed; null means that it was reported, not limited.
+        allowed_changed: share of changed answers that was allowed.
+    """
+
+    examples: int
+    largest_difference: float
+    changed: int
+    tolerance: float | None
+    allowed_changed: float
+
+
+class Order(Spec):
+    """`order.json`: what a process that uses models is to do, beside its `job.json`.
+
+    Attributes:
+        models: the models.
+        threads: CPU threads.
+        precision: arithmetic of the models; null means each recipe's own.
+    """
+
+    models: list[Served]
+    threads: int = Field(default=1, ge=1)
+    precision: Precision | None = None
+
+    def write(self, path: Path) -> None:
+        """Write `order.json`.
+
+        Args:
+            path: where.
+        """
+        # an order that is lost with the machine's power is given again
+        write_document(path, "order", ORDER_VERSION, self.model_dump(), durable=False)
+
+    @staticmethod
+    def read(path: Path) -> Order:
+        """Read `order.json`.
+
+        Args:
+            path: where.
+
+        Returns:
+            The order.
+        """
+        return Order.model_validate(read_document(path, "order", ORDER_VERSION))
+
+
+Export.model_rebuild()
