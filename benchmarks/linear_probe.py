@@ -103,7 +103,7 @@ def fit(work: Any, setting: tuple[float, float, float], features: Path, place: s
 
 def alone(work: Any, number: int) -> tuple[float, Any]:
     """One setting by itself: model, forward pass, fit. Seconds and what came."""
-    from bakeoff.training.features import build_features
+    from bakeoff.training.extracting import build_features
 
     began = time.perf_counter()
     features = work.attempt.root / f"features alone {number}"
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="mrpc")
     asked = parser.parse_args()
     from bakeoff.training.arithmetic import settle
-    from bakeoff.training.features import build_features
+    from bakeoff.training.extracting import build_features
 
     settle(THREADS, True)
     work = load(asked.dataset, asked.train)

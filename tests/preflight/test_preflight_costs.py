@@ -13,7 +13,7 @@ from bakeoff.errors import RunError
 from bakeoff.preflight.costs import KEPT_RATIOS, Costs, read_costs, write_cost
 from bakeoff.preflight.devices import DEVICES, device_hours
 from bakeoff.preflight.estimating import estimate
-from bakeoff.preflight.forecast import Forecast, Range
+from bakeoff.preflight.forecast_model import Forecast, Range
 from bakeoff.preflight.learning import learn_from_run, learn_from_smoke
 from bakeoff.preflight.lengths import Lengths, measure_lengths
 from bakeoff.preflight.shapes import read_shape
@@ -75,6 +75,23 @@ def test_work_is_what_a_trial_does(setup: Setup) -> None:
     assert foretold(setup).disk_bytes == 15 * outputs + 10 * weights + 7 * weights
     setup.change("keep: all", "keep: none")
     assert foretold(setup).disk_bytes == 15 * outputs + 7 * weights
+
+
+def test_a_head_on_cached_features_costs_no_pass_of_the_model(setup: Setup) -> None:
+    full = foretold(setup)
+    assert (full.feature_bytes, full.feature_seconds.expected) == (0, 0.0)
+    setup.change("tfidf: {method: tfidf}", "probe: {method: linear-probe}, centroid: {method: nearest-centroid}")
+    probed = foretold(setup)
+    one = next(trial for trial in probed.trials if trial.trial.recipe.name == "probe")
+    assert (one.work.train_tokens, one.work.evaluation_tokens, one.work.steps) == (0.0, 0.0, 4)
+    assert one.seconds.expected < full.trials[0].seconds.expected
+    assert one.peak_bytes.expected < full.trials[0].peak_bytes.expected
+    dataset, shape = setup.subject().whole_datasets["demo"], read_shape(setup.model)
+    rows = 64 + dataset.size("validation") + dataset.size("test")
+    # the centroids are of vectors in float32 as well, and read the same store
+    assert probed.feature_bytes == rows * 4 * shape.width
+    assert probed.feature_seconds.expected > 0
+    assert probed.seconds.expected > sum(trial.seconds.expected for trial in probed.trials)
 
 
 def test_lengths_are_those_of_the_tokenizer(setup: Setup) -> None:

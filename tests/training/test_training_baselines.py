@@ -19,7 +19,7 @@ from bakeoff.records.results import Outputs, Result
 from bakeoff.records.specs import Component, TrialSpec
 from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.training import baselines, zero_shot
-from bakeoff.training.features import features_of
+from bakeoff.training.extracting import features_of
 from bakeoff.training.work import Work
 from tiny import PHRASES, full_trial, make_dataset
 

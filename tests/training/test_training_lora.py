@@ -68,7 +68,7 @@ def test_an_adapter_is_trained_saved_and_gives_the_same_logits_again(
     full.run(work)
     facts = Result.read(work.attempt.product / "result.json").training
     base = build_model(work.trial.recipe, work.model or Path(), 3, seed=99)
-    assert facts["base_sha256"] == frozen_hash(base)
+    assert facts["base_sha256"] == frozen_hash(base.backbone)
     assert 0 < facts["trainable_parameters"] < facts["parameters"] / 3
     saved = load_file(work.attempt.product / "model" / "classifier.safetensors")
     assert all("lora_" in name or name.startswith("head.") for name in saved)

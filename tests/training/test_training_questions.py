@@ -21,12 +21,14 @@ from bakeoff.records.specs import Component, TrialSpec
 from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.tasks.windows import Cut, WindowStore, build_windows
 from bakeoff.testing.models import Family
-from bakeoff.training import full
-from bakeoff.training.adapting import load_trained
+from bakeoff.training import full, probe
+from bakeoff.training.adapting import frozen_hash, load_trained
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import make_batch, micro_batches, read_sequences
 from bakeoff.training.evaluation import outputs_of
+from bakeoff.training.extracting import features_of
 from bakeoff.training.full import build_model
+from bakeoff.training.loop import Trainer
 from bakeoff.training.material import Questions, open_material
 from bakeoff.training.progress import Preempted, Progress
 from bakeoff.training.smoke import run_smoke
@@ -181,6 +183,30 @@ def test_it_is_taken_up_bitwise(
     full.run(again)
     for name in ("result.json", "validation.npz", "test.npz"):
         assert (whole.attempt.product / name).read_bytes() == (again.attempt.product / name).read_bytes()
+
+
+def test_a_probe_on_cached_tokens_learns_what_it_would_on_the_model_itself(
+    make_work: Callable[..., Work], dataset: Dataset
+) -> None:
+    trial = qa_trial(dataset, "bert", "linear-probe", epochs=2)
+    work = make_work(trial, "bert")
+    cached, _ = probe.assemble(work)
+    store = features_of(work)
+    windows = open_material(work).rows("train")
+    assert len(store.vectors["train"]) == store.starts["train"][-1] == cached.data.store.lengths("train", windows).sum()
+    backbone = Backbone(work.model or Path(), "first", dropout=0.0).requires_grad_(False)
+    spec, data = cached.spec, cached.data
+    anew = Trainer(SpanFinder(backbone, trial.seed), spec, data, span_loss(PLAIN), trial.seed, cached.autocast, work.progress)
+    logits = []
+    for trainer in (cached, anew):
+        trainer.run(lambda _, __: False)
+        logits.append(outputs_of(trainer.model, contextlib.nullcontext, data.store, "train", windows, work.progress))
+    np.testing.assert_allclose(*logits, atol=1e-5)
+    assert not torch.equal(cached.model.head.weight, SpanFinder(backbone, trial.seed).head.weight)
+    probe.run(work)
+    facts = Result.read(work.attempt.product / "result.json").training
+    assert facts["base_sha256"] == store.card["base_sha256"] == frozen_hash(backbone)
+    assert facts["trainable_parameters"] == 2 * 33
 
 
 def test_limits_draw_questions_and_training_visits_their_windows(make_work: Callable[..., Work], dataset: Dataset) -> None:

@@ -12,7 +12,7 @@ from bakeoff.errors import ModelError, StudyError
 if TYPE_CHECKING:
     from bakeoff.preflight.beginning import Beginning
     from bakeoff.preflight.explaining import Explanation
-    from bakeoff.preflight.forecast import Forecast
+    from bakeoff.preflight.forecast_model import Forecast
     from bakeoff.preflight.readiness import Readiness
     from bakeoff.records.paths import RunFolder
     from bakeoff.records.specs import Plan, TrialSpec

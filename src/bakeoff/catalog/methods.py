@@ -103,7 +103,7 @@ METHODS = (
         source="Alain and Bengio, Understanding intermediate layers using linear classifier probes, 2016",
         path="bakeoff.training.probe:run",
         features=True,
-        tasks=CLASSIFICATION,
+        tasks=(*CLASSIFICATION, "qa"),
     ),
     MethodCard(
         name="tfidf",

@@ -10,7 +10,7 @@ import typer
 from bakeoff.cli.options import AsJson, Overrides, Profile, Study
 
 if TYPE_CHECKING:
-    from bakeoff.preflight.forecast import Forecast, Range, TrialForecast
+    from bakeoff.preflight.forecast_model import Forecast, Range, TrialForecast
 
 NAME = "plan"
 SHORT = "List the trials of a study, and what they will cost."
@@ -104,6 +104,7 @@ def _total(forecast: Forecast, hours: dict[str, Range]) -> dict[str, Any]:
         "peak_bytes": asdict(forecast.peak_bytes),
         "disk_bytes": forecast.disk_bytes,
         "token_store_bytes": forecast.token_bytes,
+        "feature_store_bytes": forecast.feature_bytes,
         "known": sorted({trial.known for trial in forecast.trials}),
         "device_hours": {name: asdict(found) for name, found in hours.items()},
     }
@@ -118,7 +119,9 @@ def _lines(forecast: Forecast, hours: dict[str, Range]) -> list[str]:
         f"{total['steps']:,} steps, {total['tokens']:,} tokens trained on",
         f"time, one after another: {duration(time.expected)} ({duration(time.low)} to {duration(time.high)})",
         f"memory of one trial: {size(round(peak.expected))} ({size(round(peak.low))} to {size(round(peak.high))})",
-        f"disk: {size(forecast.disk_bytes)} in the run folder, {size(forecast.token_bytes)} of tokens in the home folder",
+        f"disk: {size(forecast.disk_bytes)} in the run folder, {size(forecast.token_bytes)} of tokens "
+        + (f"and {size(forecast.feature_bytes)} of features " if forecast.feature_bytes else "")
+        + "in the home folder",
         f"known from: {'; '.join(total['known'])}",
     ]
     lines += [

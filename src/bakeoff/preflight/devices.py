@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bakeoff.catalog.registry import nearest
 from bakeoff.errors import RunError
-from bakeoff.preflight.forecast import Forecast, Range
+from bakeoff.preflight.forecast_model import Forecast, Range
 
 UTILISATION = Range(0.08, 0.2, 0.45)
 """Share of a device's peak that fine-tuning reaches: small models on large devices the least."""

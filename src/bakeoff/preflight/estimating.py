@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from bakeoff.data.dataset import open_dataset
 from bakeoff.preflight.costs import read_costs
-from bakeoff.preflight.forecast import Forecast, Sources, forecast
+from bakeoff.preflight.forecast import forecast
+from bakeoff.preflight.forecast_model import Forecast, Sources
 from bakeoff.preflight.lengths import measure_lengths
 from bakeoff.preflight.machine import device_name
 from bakeoff.records.paths import Home

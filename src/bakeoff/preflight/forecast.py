@@ -10,25 +10,26 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from bakeoff.data.dataset import Dataset
-from bakeoff.preflight.costs import Cost, CostKey, Costs
-from bakeoff.preflight.lengths import Lengths
+from bakeoff.catalog.cards import MethodCard
+from bakeoff.catalog.registry import cards
+from bakeoff.preflight.costs import Cost, CostKey
+from bakeoff.preflight.forecast_model import ZERO, Forecast, Range, Sources, TrialForecast, Work
 from bakeoff.preflight.shapes import ModelShape, read_shape
 from bakeoff.records.environment import available_cores, cpu_facts
 from bakeoff.records.specs import TaskSpec, TrialSpec
+from bakeoff.study.methods import reads_features
 
 FORWARD_SHARE = 1 / 3
 """A forward pass has a third of the arithmetic of a forward and a backward pass."""
 GUESSED_FLOPS = {"fp32": 2.5e10, "fp16": 2.5e10, "bf16": 5e10}
 """Arithmetic a second of one CPU core, before anything was measured: between a laptop's and a server's."""
-GUESSED_OVERHEAD, GUESSED_EXAMPLE = 2.0, 2e-3
+GUESSED_OVERHEAD, GUESSED_EXAMPLE, GUESSED_CACHED = 2.0, 2e-3, 1e-4
+"""Seconds of a start, of an example for a method without a model, and of one for a head on cached features."""
 BASE_BYTES = 600_000_000
 """A process that has imported torch and transformers."""
-STATE_BYTES = 16
-"""A weight with its gradient and the two moments of Adam, four bytes each."""
+WEIGHT_BYTES, STATE_BYTES = 4, 16
+"""A weight; and one with its gradient and the two moments of Adam, four bytes each."""
 ACTIVATION_BYTES = 68
 """Kept for the backward pass, for each token, layer and unit of width, in float32 (twice the 34 of Korthikanti et al. 2022)."""
 EVALUATION_TOKENS = 4096
@@ -36,149 +37,6 @@ UNMEASURED, SIMILAR, SMOKED, FEW, MANY = 4.0, 1.6, 1.3, 1.25, 1.15
 """By what factor the truth may lie off, by what is known: nothing, a like model, a smoke run, a trial or two, three or more."""
 MEMORY_UNMEASURED, MEMORY_SIMILAR, MEMORY_MEASURED = 2.0, 1.4, 1.2
 MANY_TRIALS = 3
-
-
-@dataclass(frozen=True)
-class Range:
-    """A quantity that is not known exactly.
-
-    Attributes:
-        low: it is probably not less.
-        expected: the best guess.
-        high: it is probably not more.
-    """
-
-    low: float
-    expected: float
-    high: float
-
-    @staticmethod
-    def around(value: float, factor: float) -> Range:
-        """A range about a guess.
-
-        Args:
-            value: the guess.
-            factor: by what the truth may lie off, from 1.
-
-        Returns:
-            The range.
-        """
-        return Range(value / factor, value, value * factor)
-
-    def __add__(self, other: Range) -> Range:
-        return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
-
-
-ZERO = Range(0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Work:
-    """How much there is to compute in a trial.
-
-    Attributes:
-        examples: training examples, each counted once an epoch.
-        steps: optimizer steps.
-        train_tokens: tokens that are trained on.
-        evaluation_tokens: tokens that are only run: validations, and outputs on validation and test.
-        largest_pass: tokens of the largest forward pass for training.
-        flops: arithmetic of all that.
-    """
-
-    examples: int
-    steps: int
-    train_tokens: float
-    evaluation_tokens: float
-    largest_pass: int
-    flops: float
-
-
-@dataclass(frozen=True)
-class TrialForecast:
-    """What one trial will cost.
-
-    Attributes:
-        trial: which.
-        key: what the cost hangs on.
-        work: how much there is to compute.
-        seconds: time.
-        peak_bytes: largest memory of its process.
-        disk_bytes: what it leaves for good; its model only where the study keeps all.
-        passing_bytes: what it needs on the disk while it runs, beyond that.
-        known: what the forecast is made of, in words.
-        measured: whether trials or steps of the very same cost were measured here.
-    """
-
-    trial: TrialSpec
-    key: CostKey
-    work: Work
-    seconds: Range
-    peak_bytes: Range
-    disk_bytes: int
-    passing_bytes: int
-    known: str
-    measured: bool = False
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a plan will cost.
-
-    Attributes:
-        trials: a forecast each, in the plan's order.
-        token_bytes: token stores that are still to be made.
-        kept_bytes: models that stay in the end, where the study keeps some but not all.
-    """
-
-    trials: list[TrialForecast] = field(default_factory=list)
-    token_bytes: int = 0
-    kept_bytes: int = 0
-
-    @property
-    def seconds(self) -> Range:
-        """Time of all trials, one after another."""
-        return sum((trial.seconds for trial in self.trials), ZERO)
-
-    @property
-    def peak_bytes(self) -> Range:
-        """Largest memory of one process."""
-        peaks = [trial.peak_bytes for trial in self.trials]
-        if not peaks:
-            return ZERO
-        return Range(max(p.low for p in peaks), max(p.expected for p in peaks), max(p.high for p in peaks))
-
-    @property
-    def disk_bytes(self) -> int:
-        """Most that stands in the run folder at a time: what trials leave, models kept, and the largest one's checkpoints."""
-        return (
-            self.kept_bytes
-            + sum(trial.disk_bytes for trial in self.trials)
-            + max((trial.passing_bytes for trial in self.trials), default=0)
-        )
-
-    @property
-    def of(self) -> dict[str, TrialForecast]:
-        """Forecasts by trial id."""
-        return {trial.trial.id: trial for trial in self.trials}
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What forecasts are made from.
-
-    Attributes:
-        datasets: by fingerprint.
-        models: folder by fingerprint.
-        lengths: by fingerprint of the dataset and of the model.
-        costs: what was measured.
-        device: what trials run on: `cpu`, or the GPU's name.
-    """
-
-    datasets: Mapping[str, Dataset]
-    models: Mapping[str, Path]
-    lengths: Mapping[tuple[str, str], Lengths]
-    costs: Costs
-    device: str = "cpu"
 
 
 def forecast(trials: Sequence[TrialSpec], keep: str, sources: Sources) -> Forecast:
@@ -194,12 +52,53 @@ def forecast(trials: Sequence[TrialSpec], keep: str, sources: Sources) -> Foreca
     """
     shapes = {key: read_shape(folder) for key, folder in sources.models.items()}
     found = [forecast_trial(trial, shapes, keep, sources) for trial in trials]
+    # one trial for each token store
     stores = {
-        (t.task.fingerprint, t.recipe.model.fingerprint, t.task.max_length, t.task.stride): (t.task, t.recipe.model.fingerprint)
-        for t in trials
-        if t.recipe.model
+        (trial.task.fingerprint, trial.recipe.model.fingerprint, trial.task.max_length, trial.task.stride): trial
+        for trial in trials
+        if trial.recipe.model
     }
-    return Forecast(found, sum(_store_bytes(sources, *store) for store in stores.values()), _kept_bytes(trials, shapes, keep))
+    read = _feature_stores(trials)
+    return Forecast(
+        trials=found,
+        token_bytes=sum(_token_bytes(sources, trial) for trial in stores.values()),
+        feature_bytes=sum(_feature_bytes(trial, shapes, sources) for trial in read),
+        feature_seconds=sum((_feature_seconds(trial, shapes, sources) for trial in read), ZERO),
+        kept_bytes=_kept_bytes(trials, shapes, keep),
+    )
+
+
+def _feature_stores(trials: Sequence[TrialSpec]) -> list[TrialSpec]:
+    """One trial for each feature store."""
+    found: dict[str, TrialSpec] = {}
+    for trial in trials:
+        if reads_features(trial.recipe) and trial.recipe.model is not None:
+            training = trial.recipe.training
+            asked = (training.precision, training.threads) if training else ("fp32", 1)
+            key = (trial.task.model_copy(update={"metric": ""}), trial.recipe.model.fingerprint, trial.recipe.pooling, asked)
+            found.setdefault(str(key), trial)
+    return list(found.values())
+
+
+def _feature_bytes(trial: TrialSpec, shapes: Mapping[str, ModelShape], sources: Sources) -> int:
+    assert trial.recipe.model is not None
+    vectors = sum(
+        _rows(sources, trial.task, split) * (_row_of(sources, trial, split)[1] if trial.task.finds_spans else 1.0)
+        for split in ("train", "validation", "test")
+    )
+    return round(vectors * 4 * shapes[trial.recipe.model.fingerprint].width)
+
+
+def _feature_seconds(trial: TrialSpec, shapes: Mapping[str, ModelShape], sources: Sources) -> Range:
+    """One forward pass over all rows, at the rate of a like training's evaluation."""
+    assert trial.recipe.model is not None
+    shape = shapes[trial.recipe.model.fingerprint]
+    splits = ("train", "validation", "test")
+    tokens = sum(_rows(sources, trial.task, split) * _row_of(sources, trial, split)[1] for split in splits)
+    work = Work(0, 0, 0.0, tokens, 0, 6.0 * shape.body * tokens * FORWARD_SHARE)
+    key = cost_key(trial, shape, sources.device).model_copy(update={"method": "full"})
+    near = sources.costs.near(key)
+    return _seconds(work, key, shape, None, near)[0]
 
 
 def _kept_bytes(trials: Sequence[TrialSpec], shapes: Mapping[str, ModelShape], keep: str) -> int:
@@ -304,16 +203,18 @@ def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Wor
     training = trial.recipe.training
     if training is None or shape is None or trial.recipe.model is None:
         return Work(rows["train"], 0, 0.0, 0.0, 0, 0.0)
-    lengths = sources.lengths[trial.task.fingerprint, trial.recipe.model.fingerprint]
-    each = {split: _row_of(lengths, trial.task, split) if count else (0.0, 0.0) for split, count in rows.items()}
-    tokens = {split: count * each[split][1] for split, count in rows.items()}
-    passed = round(rows["train"] * each["train"][0])
+    read = {split: _row_of(sources, trial, split) if count else (0.0, 0.0) for split, count in rows.items()}
+    windows, examples = math.ceil(rows["train"] * read["train"][0]), rows["train"] * training.epochs
+    steps = math.ceil(windows / training.batch_size) * training.epochs
+    if reads_features(trial.recipe):  # the model runs in a job of its own
+        return Work(examples, steps, 0.0, 0.0, 0, 0.0)
+    tokens = {split: count * read[split][1] for split, count in rows.items()}
     validations = training.epochs * training.evaluations_per_epoch
     trained = tokens["train"] * training.epochs
     evaluated = tokens["validation"] * (validations + 1) + tokens["test"]
     return Work(
-        examples=rows["train"] * training.epochs,
-        steps=math.ceil(passed / training.batch_size) * training.epochs,
+        examples=examples,
+        steps=steps,
         train_tokens=trained,
         evaluation_tokens=evaluated,
         largest_pass=training.micro_batch_size * min(trial.task.max_length, lengths.longest(1.0)),
@@ -321,8 +222,10 @@ def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Wor
     )
 
 
-def _row_of(lengths: Lengths, task: TaskSpec, split: str) -> tuple[float, float]:
+def _row_of(sources: Sources, trial: TrialSpec, split: str) -> tuple[float, float]:
     """What is passed through the model for an example: how many rows, and their tokens. A long context is several rows."""
+    assert trial.recipe.model is not None
+    task, lengths = trial.task, sources.lengths[trial.task.fingerprint, trial.recipe.model.fingerprint]
     if task.stride is None or split not in lengths.firsts:
         return 1.0, lengths.mean(split, task.max_length)
     return lengths.windows(split, task.max_length, task.stride)
@@ -342,6 +245,19 @@ def measured_seconds(cost: Cost, work: Work) -> float:
     return cost.overhead_seconds + cost.train_seconds * trained + cost.evaluation_seconds * work.evaluation_tokens
 
 
+def cached(key: CostKey) -> bool:
+    """Whether a trial reads cached features in place of running its model.
+
+    Args:
+        key: what its cost hangs on.
+
+    Returns:
+        What the card of its method says.
+    """
+    card = cards("method").get(key.method)
+    return isinstance(card, MethodCard) and card.features
+
+
 def guessed_cost(key: CostKey, shape: ModelShape | None, work: Work) -> Cost:
     """What a trial costs before anything was measured.
 
@@ -353,13 +269,13 @@ def guessed_cost(key: CostKey, shape: ModelShape | None, work: Work) -> Cost:
     Returns:
         Rates by the arithmetic of the model.
     """
-    train = GUESSED_EXAMPLE
-    if shape is not None:
+    train = GUESSED_CACHED if shape is not None else GUESSED_EXAMPLE
+    if shape is not None and not cached(key):
         train = 6.0 * shape.body / (GUESSED_FLOPS[key.precision or "fp32"] * max(1, key.threads))
     return Cost(
         key=key,
         train_seconds=train,
-        evaluation_seconds=train * FORWARD_SHARE if shape else 0.0,
+        evaluation_seconds=train * FORWARD_SHARE if shape and not cached(key) else 0.0,
         overhead_seconds=GUESSED_OVERHEAD,
         peak_bytes=round(modelled_bytes(key, shape, work.largest_pass)),
         peak_tokens=work.largest_pass,
@@ -400,6 +316,8 @@ def modelled_bytes(key: CostKey, shape: ModelShape | None, tokens: int) -> float
     """
     if shape is None:
         return BASE_BYTES
+    if cached(key):  # the job that runs the model trains nothing of it
+        return BASE_BYTES + WEIGHT_BYTES * shape.parameters
     width = ACTIVATION_BYTES * (0.5 if key.precision != "fp32" else 1.0)
     layers = 1 + math.sqrt(shape.layers) if key.checkpointing else shape.layers
     return BASE_BYTES + STATE_BYTES * shape.parameters + width * layers * shape.width * tokens
@@ -414,7 +332,8 @@ def _memory(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost |
     return Range.around(max(measured.peak_bytes * mend + change, BASE_BYTES / 4), MEMORY_MEASURED)
 
 
-def _store_bytes(sources: Sources, task: TaskSpec, model: str) -> int:
-    found, lengths = sources.datasets[task.fingerprint], sources.lengths[task.fingerprint, model]
-    each = {split: _row_of(lengths, task, split) for split in found.splits}
-    return round(sum(found.size(split) * (4 * tokens + 8 * rows) for split, (rows, tokens) in each.items()))
+def _token_bytes(sources: Sources, trial: TrialSpec) -> int:
+    found = sources.datasets[trial.task.fingerprint]
+    each = {split: _row_of(sources, trial, split) for split in found.splits}
+    token = 4 if trial.task.stride is None else 12  # with where it stands in the text
+    return round(sum(found.size(split) * (token * tokens + 8 * rows) for split, (rows, tokens) in each.items()))

@@ -9,14 +9,8 @@ from typing import Any
 from bakeoff.errors import FormatError
 from bakeoff.preflight.costs import Cost, CostKey, write_cost
 from bakeoff.preflight.estimating import sources_of
-from bakeoff.preflight.forecast import (
-    Sources,
-    TrialForecast,
-    forecast_trial,
-    guessed_cost,
-    measured_seconds,
-    modelled_bytes,
-)
+from bakeoff.preflight.forecast import forecast_trial, guessed_cost, measured_seconds, modelled_bytes
+from bakeoff.preflight.forecast_model import Sources, TrialForecast
 from bakeoff.preflight.shapes import ModelShape, read_shape
 from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.results import Circumstances, State, TrialState

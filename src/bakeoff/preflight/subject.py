@@ -14,7 +14,8 @@ from bakeoff.data.store import find_dataset
 from bakeoff.errors import BakeoffError, Fault, ModelError, StudyError
 from bakeoff.hub.models import LocatedModel, locate_model
 from bakeoff.preflight.costs import Costs, read_costs
-from bakeoff.preflight.forecast import Forecast, Sources, TrialForecast, forecast
+from bakeoff.preflight.forecast import forecast
+from bakeoff.preflight.forecast_model import Forecast, Sources, TrialForecast
 from bakeoff.preflight.lengths import Lengths, measure_lengths
 from bakeoff.preflight.machine import Machine, read_machine
 from bakeoff.preflight.shapes import ModelShape, read_shape

@@ -12,7 +12,7 @@ from typing import Any
 from bakeoff.records.files import canonical_json, sha256_bytes
 
 TOKENS_VERSION = 2
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 
 def tokens_key(dataset: str, model: str, max_length: int, stride: int | None = None) -> str:

@@ -76,6 +76,11 @@ class TaskSpec(Spec):
     stride: int | None = Field(default=None, ge=0)
     max_answer: int | None = Field(default=None, ge=1)
 
+    @property
+    def finds_spans(self) -> bool:
+        """Whether models point at tokens of a context, in place of giving logits a row."""
+        return self.kind == "qa"
+
 
 class ModelSpec(Spec):
     """A pretrained model, identified by content, never by place.

@@ -17,6 +17,8 @@ from bakeoff.training.dropout import replace_dropout
 from bakeoff.training.layers import count_layers, layer_of
 
 ADAPTER = "default"
+WRAPPED = ".base_layer."
+"""Where PEFT puts a matrix that it adapts."""
 TARGETS = {
     "bert": ("query", "value"),
     "roberta": ("query", "value"),
@@ -146,9 +148,11 @@ def frozen_hash(module: nn.Module) -> str:
         module: any module.
 
     Returns:
-        64 hexadecimal digits; empty if nothing is frozen.
+        64 hexadecimal digits, the same with an adapter beside the matrices and without; empty if nothing is frozen.
     """
-    frozen = {name: parameter for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    frozen = {
+        name.replace(WRAPPED, "."): parameter for name, parameter in module.named_parameters() if not parameter.requires_grad
+    }
     if not frozen:
         return ""
     digest = hashlib.sha256()

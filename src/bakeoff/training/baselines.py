@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.records.seeds import derive
-from bakeoff.training.features import features_of
+from bakeoff.training.extracting import features_of
 from bakeoff.training.work import Work
 
 LEAST_SHARE = 1e-6

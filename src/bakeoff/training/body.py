@@ -76,6 +76,20 @@ class Body(nn.Module):
         """
         self.packed = packed
 
+    def tokens(self, batch: Batch) -> Tensor:
+        """Make a vector of each token, for heads that point at tokens.
+
+        Args:
+            batch: rows in ascending order of length.
+
+        Returns:
+            One vector a token, row after row, [T, D].
+
+        Raises:
+            NotImplementedError: always: a body that can do so defines its own.
+        """
+        raise NotImplementedError
+
     def forward(self, batch: Batch) -> Tensor:
         """Make the vectors.
 

@@ -61,6 +61,21 @@ def load_loss(component: Component, targets: NDArray[np.float32], draws: Draws |
     return make_loss(component.name, component.settings, facts)
 
 
+def trial_loss(work: Work, data: TrainingData) -> Loss:
+    """The loss of a trial: over labels, or over the tokens that an answer may begin or end at.
+
+    Args:
+        work: the trial.
+        data: its training rows.
+
+    Returns:
+        The loss on the CPU.
+    """
+    component = work.trial.recipe.loss
+    assert component is not None
+    return span_loss(component) if work.trial.task.finds_spans else load_loss(component, data.targets, data.draws)
+
+
 def build_model(recipe: RecipeSpec, folder: Path, outputs: int, seed: int, points: bool = False) -> Classifier:
     """The classifier of a recipe, before its first step.
 
@@ -118,9 +133,7 @@ def assemble(work: Work) -> tuple[Trainer, str]:
         ModelError: if the model cannot hold the task's texts, or its family overflows in the precision.
     """
     recipe, spec = work.trial.recipe, _training(work)
-    assert recipe.loss is not None
     assert work.model is not None
-    assert work.tokens is not None
     assert recipe.model is not None
     accelerator = make_accelerator(spec, recipe.model.family)
     material = open_material(work)
@@ -133,7 +146,7 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     if note:
         work.progress.say("note", text=note)
     model.to(accelerator.device)
-    loss = (span_loss(recipe.loss) if points else load_loss(recipe.loss, data.targets, data.draws)).to(accelerator.device)
+    loss = trial_loss(work, data).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
     return trainer, note
@@ -188,7 +201,7 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
         trainer: the training before its first step.
         note: why the model runs padded although its family allows packing; else empty.
     """
-    frozen = frozen_hash(trainer.model)
+    frozen = frozen_hash(trainer.model.backbone)
     model, data, spec, loss = trainer.model, trainer.data, trainer.spec, trainer.loss
     material = open_material(work, data.store)
     work.progress.say("begin", steps=trainer.total_steps, examples=trainer.treatment.draws.size * spec.epochs)
@@ -219,7 +232,7 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
         "parameters": sum(p.numel() for p in model.parameters()),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "weights_sha256": sha256_file(best.path),
-        **_base_facts(frozen, frozen_hash(model)),
+        **_base_facts(frozen, frozen_hash(model.backbone)),
         "loss_weights": loss.learned(),
         **drawn_labels(work, data.treatment, math.ceil(trainer.done / trainer.steps_per_epoch)),
         "packed": model.backbone.packed,
@@ -233,7 +246,7 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
     if work.trial.recipe.method.name == "lora":
         batch = make_batch(data.store, "validation", material.rows("validation")[:EXAMINED_ROWS])
         facts["anatomy"] = examine(model.backbone, batch, work.trial.recipe.method.settings)
-        _base_facts(frozen, frozen_hash(model))  # nothing that was merged is left in it
+        _base_facts(frozen, frozen_hash(model.backbone))  # nothing that was merged is left in it
     if work.keep_model:
         _keep(work, best.path)
     work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)

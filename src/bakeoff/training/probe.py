@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from bakeoff.tasks.tokens import TokenStore
 from bakeoff.training.arithmetic import make_accelerator
 from bakeoff.training.classifier import Classifier
-from bakeoff.training.features import FeatureTable, features_of
-from bakeoff.training.full import carry_out, fit_memory, load_loss
+from bakeoff.training.extracting import features_of
+from bakeoff.training.features import FeatureTable
+from bakeoff.training.full import carry_out, fit_memory, trial_loss
 from bakeoff.training.loop import Trainer, TrainingData
+from bakeoff.training.material import open_material
+from bakeoff.training.spans import SpanFinder
 from bakeoff.training.treating import treatment_of
 from bakeoff.training.work import Work
 
@@ -23,18 +25,18 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     """
     recipe = work.trial.recipe
     assert recipe.training is not None
-    assert recipe.loss is not None
     assert recipe.model is not None
-    assert work.tokens is not None
     accelerator = make_accelerator(recipe.training, recipe.model.family)
     features = features_of(work)
-    model = Classifier(FeatureTable(features), work.task.outputs, work.trial.seed, recipe.training.dropout)
+    body, seed = FeatureTable(features), work.trial.seed
+    points = work.trial.task.finds_spans
+    model = SpanFinder(body, seed) if points else Classifier(body, work.task.outputs, seed, recipe.training.dropout)
     spec = fit_memory(work, recipe.training, model)
     # the tokens order the rows of a step as they do for every method; nothing else looks at them
-    tokens = TokenStore.open(work.tokens, work.dataset.fingerprint)
-    data = TrainingData(tokens, work.rows("train"), work.task.targets(work.gold("train")), treatment_of(work))
+    material = open_material(work)
+    data = TrainingData(material.store, material.rows("train"), material.targets(), treatment_of(work))
     model.to(accelerator.device)
-    loss = load_loss(recipe.loss, data.targets, data.draws).to(accelerator.device)
+    loss = trial_loss(work, data).to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
     return trainer, features.card["note"]

@@ -10,8 +10,8 @@ from bakeoff.catalog.loss_settings import CrossEntropySettings
 from bakeoff.errors import ModelError
 from bakeoff.losses.base import Loss, widen
 from bakeoff.records.specs import Component
-from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import Batch
+from bakeoff.training.body import Body
 from bakeoff.training.classifier import Classifier
 
 ENDS = 2
@@ -21,11 +21,11 @@ class SpanFinder(Classifier):
     """One linear layer on the vector of each token, as the library's models for questions have it.
 
     Args:
-        backbone: the pretrained model; its pooling is not used.
+        backbone: the pretrained model, or the features of tokens that one left; pooling is not used.
         seed: the trial's seed; it governs the head's start.
     """
 
-    def __init__(self, backbone: Backbone, seed: int) -> None:
+    def __init__(self, backbone: Body, seed: int) -> None:
         super().__init__(backbone, ENDS, seed, dropout=0.0)
 
     def shape(self, longest: int) -> tuple[int, ...]:
@@ -48,7 +48,6 @@ class SpanFinder(Classifier):
         Returns:
             [B, 2, T] float32, in the batch's order; -inf behind a row's last token.
         """
-        assert isinstance(self.backbone, Backbone)
         tokens = self.backbone.tokens(batch).float()
         # in float32 under any precision, as a classifier's
         with torch.autocast(tokens.device.type, enabled=False):

@@ -17,11 +17,12 @@ from bakeoff.catalog.methods import ZeroShotSettings
 from bakeoff.errors import ModelError
 from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.tasks.tokens import TokenStore, usable
+from bakeoff.training.adapting import frozen_hash
 from bakeoff.training.arithmetic import accelerator_for
 from bakeoff.training.backbone import load_config
 from bakeoff.training.baselines import SHARPNESS, finish, unit
 from bakeoff.training.batches import Batch
-from bakeoff.training.features import frozen_model, vectors_of
+from bakeoff.training.extracting import frozen_model, vectors_of
 from bakeoff.training.work import Work
 
 PASS_TOKENS = 1024
@@ -112,9 +113,12 @@ def by_similarity(work: Work, settings: ZeroShotSettings, words: list[str]) -> N
         vectors = vectors_of(work, model, accelerator.autocast, store, split)
         return _centred(SHARPNESS * unit(vectors) @ unit(named).T)
 
-    finish(
-        work, outputs, {"parameters": sum(parameter.numel() for parameter in model.backbone.parameters()), "by": "similarity"}
-    )
+    finish(work, outputs, _facts(model.backbone, "similarity"))
+
+
+def _facts(model: Any, by: str) -> dict[str, Any]:
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return {"parameters": parameters, "base_sha256": frozen_hash(model), "by": by}
 
 
 def load_decoder(folder: Path) -> Any:
@@ -139,7 +143,7 @@ def load_decoder(folder: Path) -> Any:
         raise ModelError(
             f"the model cannot predict words: {some} is missing", str(folder), "a checkpoint with its language head"
         )
-    return model.eval()
+    return model.requires_grad_(False).eval()
 
 
 def by_likelihood(work: Work, settings: ZeroShotSettings, words: list[str]) -> None:
@@ -167,7 +171,7 @@ def by_likelihood(work: Work, settings: ZeroShotSettings, words: list[str]) -> N
         pairs = [(prompt, answer) for prompt in prompts for answer in answers]
         return _centred(_likelihoods(work, model, pairs).reshape(len(prompts), len(answers)))
 
-    finish(work, outputs, {"parameters": sum(parameter.numel() for parameter in model.parameters()), "by": "likelihood"})
+    finish(work, outputs, _facts(model, "likelihood"))
 
 
 def _likelihoods(work: Work, model: Any, pairs: list[tuple[list[int], list[int]]]) -> NDArray[np.float64]:

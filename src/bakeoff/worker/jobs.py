@@ -72,7 +72,7 @@ def features(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[st
     Returns:
         Facts of the store.
     """
-    from bakeoff.training.features import build_features
+    from bakeoff.training.extracting import build_features
 
     work, _ = _work(job, folder, progress)
     with _short_of_memory(work):

@@ -205,7 +205,7 @@ def look_at_disk(subject: Subject) -> Iterator[Finding]:
     needs: dict[Path, int] = {subject.run.root: 0, subject.home.root: 0}
     if subject.plan is not None:
         needs[subject.run.root] = subject.forecast.disk_bytes
-        needs[subject.home.root] = subject.forecast.token_bytes
+        needs[subject.home.root] = subject.forecast.token_bytes + subject.forecast.feature_bytes
     for folder, need in needs.items():
         free = subject.machine.disk_free(folder)
         kept = reserve if folder == subject.run.root else 0
