@@ -203,6 +203,7 @@ def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Wor
     training = trial.recipe.training
     if training is None or shape is None or trial.recipe.model is None:
         return Work(rows["train"], 0, 0.0, 0.0, 0, 0.0)
+    longest = sources.lengths[trial.task.fingerprint, trial.recipe.model.fingerprint].longest(1.0)
     read = {split: _row_of(sources, trial, split) if count else (0.0, 0.0) for split, count in rows.items()}
     windows, examples = math.ceil(rows["train"] * read["train"][0]), rows["train"] * training.epochs
     steps = math.ceil(windows / training.batch_size) * training.epochs
@@ -217,7 +218,7 @@ def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Wor
         steps=steps,
         train_tokens=trained,
         evaluation_tokens=evaluated,
-        largest_pass=training.micro_batch_size * min(trial.task.max_length, lengths.longest(1.0)),
+        largest_pass=training.micro_batch_size * min(trial.task.max_length, longest),
         flops=6.0 * shape.body * (trained + evaluated * FORWARD_SHARE),
     )
 
