@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.data.splitting import group_numbers, linked_groups, stratified_split
+from bakeoff.data import splitting
+from bakeoff.data.splitting import _exchange, group_numbers, linked_groups, stratified_split
 
 SHARES = (0.8, 0.1, 0.1)
 
@@ -57,3 +58,41 @@ def test_pairs_that_share_a_sentence_are_linked() -> None:
 
 def test_a_row_without_group_stands_alone() -> None:
     assert group_numbers(["", "x", "", "x"]).tolist() == [0, 1, 2, 1]
+
+
+def test_groups_stay_whole_and_labels_keep_their_shares() -> None:
+    """Dialogues of up to 24 turns whose turns are alike in their labels, as in MELD."""
+    generator = np.random.default_rng(5)
+    sizes = generator.integers(1, 25, 400)
+    number = np.repeat(np.arange(400), sizes)
+    rates = np.clip(0.35 * 0.75 ** np.arange(7) * generator.uniform(0.3, 1.7, (400, 7)), 0, 1)
+    targets = (generator.random((len(number), 7)) < rates[number]).astype(np.uint8)
+    parts = stratified_split(targets, SHARES, 1, [f"dialogue {each}" for each in number])
+    assert sum(len(np.unique(number[part])) for part in parts) == 400
+    common = targets.sum(axis=0) >= 50
+    for part, share in zip(parts, SHARES, strict=True):
+        assert abs(len(part) / len(targets) - share) < 0.002
+        assert np.abs(targets[part].mean(axis=0) - targets.mean(axis=0))[common].max() < 0.01
+
+
+def test_exchanges_only_ever_bring_counts_nearer() -> None:
+    targets = long_tailed(500, 9, 3)
+    units = np.concatenate([targets, np.ones((500, 1), np.uint8)], axis=1).astype(np.int32)
+    part = np.zeros(500, dtype=np.int64)
+    part[::7] = 1
+
+    def distance() -> float:
+        return float(sum(((units[part == which].sum(axis=0) - units.sum(axis=0) / 2) ** 2).sum() for which in (0, 1)))
+
+    before = distance()
+    _exchange(units, part, (0.5, 0.5))
+    assert distance() < before / 1_000
+    assert distance() <= 10 / 2 + 1e-9  # each count at most half a row off
+
+
+def test_what_is_too_large_to_exchange_is_dealt_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splitting, "MOST_WORK", 10)
+    targets = long_tailed(2_000, 6, 4)
+    parts = stratified_split(targets, SHARES, 0)
+    assert sum(map(len, parts)) == 2_000
+    assert np.abs(targets[parts[0]].mean(axis=0) - targets.mean(axis=0)).max() < 0.01
