@@ -24,7 +24,7 @@ from bakeoff.training import full, probe
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import Batch, read_sequences
 from bakeoff.training.classifier import Classifier
-from bakeoff.training.features import build_features
+from bakeoff.training.extracting import build_features
 from bakeoff.training.full import load_loss
 from bakeoff.training.loop import Trainer, TrainingData
 from bakeoff.training.progress import Preempted, Progress
