@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soak.context import SHOWN_FAULTS, Context, Row, RowResult
+from soak.places import new_folder
 from soak.printing import Tried, keep, line
 from soak.table import ROWS
 
@@ -93,10 +94,10 @@ def main(words: list[str]) -> int:
         0 if every row held, 1 if not.
     """
     asked = read_arguments(words)
-    root = Path(tempfile.mkdtemp(prefix="soak-"))
+    on_disk, quick = Path(tempfile.mkdtemp(prefix="soak-")), new_folder("soak-")
     tried = []
     for row in asked.rows:
-        tried.append(try_row(row, asked, root))
+        tried.append(try_row(row, asked, on_disk if row.on_disk else quick))
         print(line(tried[-1]), flush=True)
         for fault in tried[-1].result.faults[:SHOWN_FAULTS]:
             print(f"      {fault}", flush=True)
@@ -105,14 +106,15 @@ def main(words: list[str]) -> int:
     if asked.peers:
         from soak.peers import measure_peers
 
-        peers = measure_peers(root / "peers", asked.size)
+        peers = measure_peers(quick / "peers", asked.size)
         for peer in peers:
             print(f"{peer.name:>22}  row {peer.row}: {peer.found}", flush=True)
     print(f"kept: {keep([], peers, asked.size, asked.seed)}")
     held = all(one.result.held for one in tried)
-    print("all hold" if held else f"not all hold; look into {root}")
+    print("all hold" if held else f"not all hold; look into {on_disk} and {quick}")
     if held and not asked.keep:
-        shutil.rmtree(root, ignore_errors=True)
+        for place in (on_disk, quick):
+            shutil.rmtree(place, ignore_errors=True)
     return 0 if held else 1
 
 

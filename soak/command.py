@@ -27,7 +27,8 @@ def make_newer(components: str) -> None:
         known[name] = replace(known[name], version=known[name].version + 1)
 
 
-if __name__ == "__main__":
+def be_bakeoff() -> None:
+    """Go on as `bakeoff`, with the arguments of this process."""
     from bakeoff.cli import run
     from bakeoff.cli.main import main
     from bakeoff.running import warm
@@ -39,3 +40,7 @@ if __name__ == "__main__":
     if components := os.environ.pop(NEWER, ""):
         make_newer(components)
     main()
+
+
+if __name__ == "__main__":
+    be_bakeoff()

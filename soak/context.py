@@ -121,9 +121,11 @@ class Row:
         fault: what is done.
         holds: what must hold.
         run: tries it.
+        on_disk: whether its folder must lie on a disk; else it lies in memory, where the system has such a place.
     """
 
     number: int
     fault: str
     holds: str
     run: Callable[[Context], RowResult]
+    on_disk: bool = False

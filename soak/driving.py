@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
+from pathlib import Path
 
 from bakeoff.errors import BakeoffError
 from bakeoff.running.events import Event, TrialEnded, TrialGoesOn, Warned
 from bakeoff.running.runner import run_study
 from soak.clockwork import jump_when_told
 from soak.stubs import StubStudy, read_stub_study
+
+TOGETHER = "SOAK_TOGETHER"
+"""Names a folder where runners wait for one another: `ready-PID` of each, `go` for all."""
+READY, GO = "ready-", "go"
 
 
 def tell(event: Event) -> None:
@@ -31,6 +38,14 @@ def tell(event: Event) -> None:
     sys.stdout.flush()
 
 
+def wait_for_others() -> None:
+    """Where the environment names a folder: leave a sign there, and wait until all are let go at the same moment."""
+    if folder := os.environ.get(TOGETHER):
+        (Path(folder) / f"{READY}{os.getpid()}").touch()
+        while not (Path(folder) / GO).exists():
+            time.sleep(0.001)
+
+
 def drive(study: StubStudy) -> int:
     """Carry a study out as the command line would.
 
@@ -41,6 +56,7 @@ def drive(study: StubStudy) -> int:
         The exit status.
     """
     jump_when_told()
+    wait_for_others()
     if at := study.crash_at or study.full_at:
         from soak.crashing import crash_at_call
 

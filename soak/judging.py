@@ -31,13 +31,14 @@ def complete_attempts(folder: TrialFolder) -> list[int]:
     return found
 
 
-def faults_of(run: RunFolder, trials: int | None = None, once: bool = True) -> list[str]:
+def faults_of(run: RunFolder, trials: int | None = None, once: bool = True, only: str = "") -> list[str]:
     """What is wrong with a run that should be complete.
 
     Args:
         run: the run folder.
         trials: how many trials its plan must have; None means any number.
         once: whether each trial must have been completed once; no matter where its result was damaged on purpose.
+        only: a part of the ids of those trials that were to run; empty means all.
 
     Returns:
         A line a fault.
@@ -48,7 +49,7 @@ def faults_of(run: RunFolder, trials: int | None = None, once: bool = True) -> l
     faults = []
     if trials is not None and len(plan.trials) != trials:
         faults.append(f"the plan has {len(plan.trials)} trials in place of {trials} ({run.root})")
-    for trial in plan.trials:
+    for trial in (trial for trial in plan.trials if only in trial.id):
         folder = run.trial(trial.id)
         if read_complete(folder, trial.definition_hash) is None:
             faults.append(f"{trial.id} is not complete ({folder.root})")

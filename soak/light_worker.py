@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bakeoff.training.progress import Progress
 from bakeoff.worker import jobs, stub, warm
 from soak.clockwork import jump_when_told
 
+GATE_SECONDS = 0.005
 BLOCK = b"noise " * 174_762 + b"\n\n\n\n"  # a MiB
 
 
@@ -58,6 +60,8 @@ def shout(mebibytes: int) -> None:
 def run_stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
     """Do what `job.stub` says: all that the product's stub knows, and what only this table needs.
 
+    `gate` names a file for which it waits before all else: what lasts until the harness says so needs no guess at seconds.
+
     Args:
         job: the job.
         folder: the attempt.
@@ -84,6 +88,11 @@ def run_stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[st
             os._exit(int(what["code"]))
         case "raise":
             raise RuntimeError(str(what["text"]).format(**os.environ))
+    if gate := what.get("gate"):
+        progress.say("begin", steps=1)
+        while not Path(gate).exists():
+            progress.check()
+            time.sleep(GATE_SECONDS)
     if crash_at := int(what.get("crash_at", 0)):
         _crash_once(crash_at, folder)
     return stub.run_stub(job, folder, progress)
@@ -108,19 +117,22 @@ def preload(families: list[str]) -> None:
     registry.cards("method")
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Be the warm parent, or run one job.
+
+    Args:
+        words: `warm FAMILY …`, or `job FOLDER`.
 
     Returns:
         The exit status.
     """
     jobs.JOBS["stub"] = run_stub
     jump_when_told()
-    if sys.argv[1] == "job":
-        return jobs.run_job(Path(sys.argv[2]))
+    if words[0] == "job":
+        return jobs.run_job(Path(words[1]))
     warm.preload = preload
-    return warm.serve(sys.argv[2:])
+    return warm.serve(words[1:])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from soak.imports import worker_variables
 from soak.printing import PeerFound
 from soak.processes import Command, python
-from soak.reference import worker_variables
 
 OURS = {
     4: "ignored with a warning, or made again; every start goes on",

@@ -11,6 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from soak.springboard import Forked
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 300.0
@@ -64,15 +68,25 @@ class Command:
     """A command under way, in a session of its own.
 
     Args:
-        words: the command.
+        words: the command; for a springboard the module and its arguments.
         folder: where its output is kept, and where it runs.
         extra: variables laid over the environment.
+        spring: whether the springboard forks it, whose imports are done.
     """
 
-    def __init__(self, words: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None) -> None:
+    process: subprocess.Popen[bytes] | Forked
+
+    def __init__(
+        self, words: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None, spring: bool = False
+    ) -> None:
         self._out, self._err = folder / f"out-{time.monotonic_ns()}", folder / f"err-{time.monotonic_ns()}"
         self._began = time.monotonic()
         with self._out.open("wb") as out, self._err.open("wb") as err:
+            if spring:
+                from soak.springboard import spring as board
+
+                self.process = board().start(words, folder, self._out, self._err, environment(extra))
+                return
             self.process = subprocess.Popen(
                 list(words),
                 stdin=subprocess.DEVNULL,

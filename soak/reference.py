@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,20 +16,20 @@ from typing import Any
 import yaml
 
 from bakeoff.records.paths import RunFolder
-from bakeoff.running.warm import worker_environment
 from soak.command import UNREPORTED, WORKER
+from soak.imports import Imports, client_of
 from soak.judging import results_hash
+from soak.places import new_folder
 from soak.processes import ROOT, Command, Ended, environment, python
 
 LOSSES: Mapping[str, Mapping[str, Any]] = {
     "bce": {"loss": "bce"},
     "asl": {"loss": {"name": "asymmetric", "gamma_neg": 2, "gamma_pos": 1, "clip": 0.05}},
 }
-METHODS = ("full", "tfidf")
-"""The second stands where one that trains a head alone will: a method without a loss has another setting for each."""
-TFIDF_C = {"bce": 1.0, "asl": 0.5}
+METHODS = ("full", "linear-probe")
 SEEDS = (1, 2, 3)
-EPOCHS = 4
+EPOCHS = {"full": 4, "linear-probe": 16}
+"""So many that a trial of either takes a second or two."""
 DROPOUT = 0.1
 MAKE_MODEL = """
 import sys; from pathlib import Path; from bakeoff.testing.models import make_tiny_model
@@ -39,19 +37,18 @@ make_tiny_model(Path(sys.argv[1]), "bert", dropout=float(sys.argv[2]))
 """
 
 
-def recipe(loss: str, method: str) -> dict[str, Any]:
+def recipe(loss: str, method: str, epochs: int) -> dict[str, Any]:
     """A recipe of the study.
 
     Args:
         loss: a name of `LOSSES`.
         method: the method's name.
+        epochs: how many it trains.
 
     Returns:
         What the study file says of it.
     """
-    if method == "tfidf":
-        return {"method": {"name": method, "c": TFIDF_C[loss], "min_df": 1}}
-    return {"method": method, **LOSSES[loss]}
+    return {"method": method, **LOSSES[loss], "training": {"epochs": epochs}}
 
 
 def study_body(model: Path, small: bool = False) -> dict[str, Any]:
@@ -65,7 +62,6 @@ def study_body(model: Path, small: bool = False) -> dict[str, Any]:
         Its keys.
     """
     training = {
-        "epochs": 1 if small else EPOCHS,
         "batch_size": 16,
         "learning_rate": 1e-3,
         "head_learning_rate": 1e-2,
@@ -81,7 +77,9 @@ def study_body(model: Path, small: bool = False) -> dict[str, Any]:
         "name": "reference",
         "tasks": {"demo": task},
         "defaults": {"model": str(model), "training": training},
-        "recipes": {f"{loss}-{method}": recipe(loss, method) for loss in losses for method in METHODS},
+        "recipes": {
+            f"{loss}-{method}": recipe(loss, method, 1 if small else EPOCHS[method]) for loss in losses for method in METHODS
+        },
         "seeds": list(SEEDS[:1] if small else SEEDS),
         "limits": {"trial": "10m", "stall": "5m", "disk_reserve": "1MB"},
         "keep": "none",
@@ -137,7 +135,9 @@ class Study:
         settings = {"BAKEOFF_HOME": str(self.home), UNREPORTED: "" if self.reported else "1", **(extra or {})}
         if self.worker:
             settings[WORKER] = json.dumps(self.worker)
-        return Command([*before, *python("soak.command", *words)], self.file.parent, settings)
+        if before or not self.worker:
+            return Command([*before, *python("soak.command", *words)], self.file.parent, settings)
+        return Command(["soak.command", *words], self.file.parent, settings, spring=True)
 
     def start(self, *options: str, before: Sequence[str] = (), extra: Mapping[str, str] | None = None) -> Command:
         """Start `bakeoff run`.
@@ -170,11 +170,11 @@ class Materials:
     """What all real studies share: a tiny model, a home folder, a process that has imported what trials import."""
 
     def __init__(self) -> None:
-        self.root = Path(tempfile.mkdtemp(prefix="soak-shared-"))
+        self.root = new_folder("soak-shared-")
         atexit.register(self.close)
         self.home = self.root / "home"
         self.model = self.make_model("model", DROPOUT)
-        self._zygote: subprocess.Popen[bytes] | None = None
+        self._imports: Imports | None = None
         self._hashes: dict[str, str] = {}
 
     def make_model(self, name: str, dropout: float) -> Path:
@@ -196,16 +196,9 @@ class Materials:
     @property
     def worker(self) -> tuple[str, ...]:
         """How a worker is started whose imports are shared."""
-        socket = self.root / "zygote"
-        if self._zygote is None:
-            words = python("soak.zygote", "serve", socket, "bert")
-            self._zygote = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**environment(), **worker_variables()}, cwd=ROOT
-            )
-            assert self._zygote.stdout is not None
-            if self._zygote.stdout.readline() != b"ready\n":
-                raise RuntimeError("the process with the imports did not start")
-        return (sys.executable, "-S", "-P", str(ROOT / "soak" / "zygote.py"), "client", str(socket))
+        if self._imports is None:
+            self._imports = Imports(self.root / "imports", "bert", "method:linear-probe")
+        return client_of(self._imports.socket)
 
     def study(self, place: Path, small: bool, changes: Mapping[str, Any] | None = None, real: bool = False) -> Study:
         """Write the reference study into a folder.
@@ -244,21 +237,10 @@ class Materials:
 
     def close(self) -> None:
         """End the process with the imports, and remove everything."""
-        if self._zygote is not None:
-            assert self._zygote.stdin is not None
-            self._zygote.stdin.close()
-            self._zygote.wait()
-            self._zygote = None
+        if self._imports is not None:
+            self._imports.close()
+            self._imports = None
         shutil.rmtree(self.root, ignore_errors=True)
-
-
-def worker_variables() -> dict[str, str]:
-    """What the runner sets in the environment of a worker.
-
-    Returns:
-        The variables that are not this process's own.
-    """
-    return {key: value for key, value in worker_environment().items() if os.environ.get(key) != value}
 
 
 @cache

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +18,36 @@ from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.specs import Component, Plan, RecipeSpec, TaskSpec, TrialSpec
 from bakeoff.running.plan_run import Materials, RunOrder
 from bakeoff.running.watching import Limits
+from soak.imports import Imports, client_of
 from soak.judging import results_hash
 from soak.processes import Command, Ended, python
 
-WORKER = (sys.executable, "-m", "soak.light_worker")
 DATASET = "d" * 64
+LIGHT = "SOAK_LIGHT"
+"""Names the socket of the process whose imports light workers share."""
+
+
+@cache
+def light_imports() -> Path:
+    """The process whose imports light workers share.
+
+    Returns:
+        Its socket.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="soak-light-"))
+    imports = Imports(folder / "socket", "--light")
+    atexit.register(lambda: (imports.close(), shutil.rmtree(folder, ignore_errors=True)))
+    return imports.socket
+
+
+def light_worker() -> tuple[str, ...]:
+    """How a worker without torch is started.
+
+    Returns:
+        The words: with shared imports where the environment names them.
+    """
+    socket = os.environ.get(LIGHT)
+    return client_of(Path(socket)) if socket else (sys.executable, "-m", "soak.light_worker")
 
 
 @dataclass(frozen=True)
@@ -35,6 +65,7 @@ class StubStudy:
         executor: local or inline.
         crash_at: at which call the runner crashes; 0 means that it does not.
         full_at: from which call on the runner's writes find the disk full; 0 means never.
+        plainly: whether the runner is a process started by itself, and so is its warm parent, as the product does.
     """
 
     run: Path
@@ -47,6 +78,7 @@ class StubStudy:
     executor: str = "local"
     crash_at: int = 0
     full_at: int = 0
+    plainly: bool = False
 
     @property
     def folder(self) -> RunFolder:
@@ -87,7 +119,7 @@ class StubStudy:
             at_most=self.at_most,
             again_failed=self.again_failed,
             stub=self.jobs,
-            worker=WORKER,
+            worker=light_worker(),
         )
 
     def start(self, extra: Mapping[str, str] | None = None, before: Sequence[str] = ()) -> Command:
@@ -115,7 +147,9 @@ class StubStudy:
             The process.
         """
         body = {**asdict(self), "run": str(self.run), "jobs": {name: dict(what) for name, what in self.jobs.items()}}
-        return Command([*before, *python("soak.driving", json.dumps(body))], place, extra)
+        if before or self.plainly:
+            return Command([*before, *python("soak.driving", json.dumps(body))], place, extra)
+        return Command(["soak.driving", json.dumps(body)], place, {LIGHT: str(light_imports()), **(extra or {})}, spring=True)
 
     def go(self, extra: Mapping[str, str] | None = None, seconds: float = 300.0) -> Ended:
         """Run it to its end.

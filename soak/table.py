@@ -64,6 +64,7 @@ ROWS = (
         "out of memory: a real CPU limit (rlimit, cgroup)",
         "passes are halved, the batch stays; with dropout 0 the result within 1e-5 of the undisturbed one",
         memory.lack_of_memory,
+        on_disk=True,
     ),
     Row(
         14,

@@ -5,6 +5,7 @@ product's warm parent imports, and for each runner forks a process that goes on 
 with the runner's pipes in place of its own. Between the two stands a small client that the runner starts as its worker.
 
     python -m soak.zygote serve SOCKET FAMILY …     the process with the imports; it ends when its standard input closes
+    python -m soak.zygote serve SOCKET --light      the same for the worker without torch (`light_worker`)
     python -m soak.zygote client SOCKET warm …      the worker; it lives as long as the warm parent
 """
 
@@ -19,6 +20,10 @@ import signal
 import socket
 import struct
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STREAMS = 3
 MESSAGE_BYTES = 1 << 18
@@ -59,7 +64,7 @@ def _receive(connection: socket.socket) -> tuple[dict[str, object], list[int]]:
     return dict(json.loads(body)), list(streams)
 
 
-def _become(connection: socket.socket) -> int:
+def _become(connection: socket.socket, work: Callable[[list[str]], int]) -> int:
     """Go on as the process that a client was started to be."""
     message, streams = _receive(connection)
     for target, stream in enumerate(streams):
@@ -72,14 +77,40 @@ def _become(connection: socket.socket) -> int:
     os.chdir(str(message["folder"]))
     os.environ.clear()
     os.environ.update({str(key): str(value) for key, value in dict(message["environment"]).items()})  # type: ignore[call-overload]
+    status = work([str(word) for word in list(message["words"])])  # type: ignore[call-overload]
+    connection.sendall(str(status).encode())
+    return status
+
+
+def be_worker(words: list[str]) -> int:
+    """Be the product's worker.
+
+    Args:
+        words: what it is asked to do.
+
+    Returns:
+        Its exit status.
+    """
     from bakeoff.worker import jobs
     from bakeoff.worker.__main__ import main
 
     run_job = jobs.run_job
     jobs.run_job = lambda root: (limit_memory(), run_job(root))[1]  # type: ignore[func-returns-value]
-    status = main([str(word) for word in list(message["words"])])  # type: ignore[call-overload]
-    connection.sendall(str(status).encode())
-    return status
+    return main(words)
+
+
+def be_light_worker(words: list[str]) -> int:
+    """Be the worker without torch.
+
+    Args:
+        words: what it is asked to do.
+
+    Returns:
+        Its exit status.
+    """
+    from soak.light_worker import main
+
+    return main(words)
 
 
 def limit_memory() -> None:
@@ -100,14 +131,20 @@ def serve(path: str, families: list[str]) -> int:
 
     Args:
         path: where the socket shall be.
-        families: architectures to import.
+        families: architectures to import; `--light` in their place for a worker without torch.
 
     Returns:
         0 when standard input closed.
     """
-    from bakeoff.worker import warm
+    light = families == ["--light"]
+    if light:
+        from soak import light_worker
 
-    warm.preload(families)
+        light_worker.preload([])
+    else:
+        from bakeoff.worker import warm
+
+        warm.preload(families)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(64)
@@ -126,7 +163,7 @@ def serve(path: str, families: list[str]) -> int:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             status = 1
             try:
-                status = _become(connection)
+                status = _become(connection, be_light_worker if light else be_worker)
             except BaseException:
                 import traceback
 

@@ -1,21 +1,21 @@
-"""Row 5: one bit flipped in a checkpoint, a result, a token store, weights."""
+"""Row 5: one bit flipped in a checkpoint, a result, a store of tokens or features, weights."""
 
 from __future__ import annotations
 
 import random
 import shutil
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from soak.context import Context, RowResult
 from soak.judging import faults_of
-from soak.processes import Ended, children_of, wait_until
-from soak.reference import Study, materials
+from soak.processes import PATIENCE_SECONDS, Ended, children_of, wait_until
+from soak.reference import METHODS, Study, materials
 from soak.stubs import StubStudy
 
 RESULTS = ("result.json", "validation.npz", "test.npz", "state.json")
+TRIES = 10
 WALK = {"steps": 60, "step_seconds": 0.02}
 LIMITS = {"checkpoint_steps": 5}
 
@@ -50,6 +50,7 @@ def flip_bits(context: Context) -> RowResult:
     _in_results(context, result)
     _in_checkpoints(context, result)
     if context.full:
+        _in_training_checkpoints(context, result)
         _in_real_files(context, result)
     return result
 
@@ -69,8 +70,8 @@ def _in_results(context: Context, result: RowResult) -> None:
             result.blame(_faults(ended, study, whole.hash, "damaged" in ended.out), f"{name}, {where}, case {number}")
 
 
-def _faults(ended: Ended, study: StubStudy | Study, expected: str, said: bool) -> list[str]:
-    faults = faults_of(study.folder, once=False)
+def _faults(ended: Ended, study: StubStudy | Study, expected: str, said: bool, only: str = "") -> list[str]:
+    faults = faults_of(study.folder, once=False, only=only)
     if ended.exit or ended.traceback:
         faults.append(f"the start ends with {ended.exit}: {ended.err[-300:]} ({study.run})")
     if study.hash != expected:
@@ -97,27 +98,56 @@ def _in_checkpoints(context: Context, result: RowResult) -> None:
         result.blame(_faults(ended, study, reference.hash, "passed over" in logs), f"checkpoint {where}, case {number}")
 
 
-def _preempted(study: StubStudy) -> list[Path]:
-    """Stop a study in the middle; the files of its newest checkpoint."""
-    runner = study.start()
-    wait_until(lambda: bool(list(study.run.rglob("checkpoints/step-*"))), 60)
-    time.sleep(0.1)
-    runner.kill(signal.SIGTERM)
-    runner.wait()
-    wait_until(lambda: not children_of(study.run))
-    found = sorted(path for path in study.run.rglob("checkpoints/step-*") if path.is_dir())
-    return sorted(path for path in found[-1].rglob("*") if path.is_file()) if found else []
+def _preempted(study: StubStudy | Study) -> list[Path]:
+    """Stop a study in the middle; the files of its newest checkpoint. On a busy machine it may be over before: once more."""
+    for _ in range(TRIES):
+        shutil.rmtree(study.run, ignore_errors=True)
+        runner = study.start()
+        wait_until(lambda runner=runner: _checkpoints(study) or not runner.running, PATIENCE_SECONDS)  # type: ignore[misc]
+        runner.kill(signal.SIGTERM)
+        runner.wait()
+        wait_until(lambda: not children_of(study.run), PATIENCE_SECONDS)
+        if found := _checkpoints(study):
+            return sorted(path for path in found[-1].rglob("*") if path.is_file())
+    return []
+
+
+def _checkpoints(study: StubStudy | Study) -> list[Path]:
+    return sorted(path for path in study.run.rglob("checkpoints/step-*") if path.is_dir())
+
+
+def _in_training_checkpoints(context: Context, result: RowResult) -> None:
+    """Each file of the newest checkpoint of a training of each method: the one before it, or the start, is gone on from."""
+    draws = context.draws("training")
+    for method in METHODS:
+        changes = {"limits": {"disk_reserve": "1MB", "checkpoint_steps": 2}, "seeds": [1]}
+        study = materials().study(context.place(f"training-{method}"), False, changes)
+        study = replace(study, options=(*study.options, "--only", f"recipe=bce-{method}"))
+        whole = replace(study, run=study.run.with_name("whole"))
+        whole.go()
+        files = _preempted(study)
+        result.expect(bool(files), f"checkpoint of {method}: none was left", study.run)
+        for path in files:
+            copy = replace(study, run=study.run.with_name("flipped"))
+            shutil.rmtree(copy.run, ignore_errors=True)
+            shutil.copytree(study.run, copy.run)
+            where = f"{method}, {path.name}, {flip(copy.run / path.relative_to(study.run), draws)}"
+            ended = copy.go()
+            result.tried += 1
+            logs = "".join(log.read_text() for log in copy.run.rglob("log.jsonl"))
+            faults = _faults(ended, copy, whole.hash, "passed over" in logs, only=f"-{method}-")
+            result.blame(faults, f"checkpoint of a training, {where}")
 
 
 def _in_real_files(context: Context, result: RowResult) -> None:
-    """Token stores, stored datasets, kept weights, checkpoints of a training, and the weights that trials begin from."""
+    """Stores of tokens and of features, stored datasets, and kept weights."""
     whole = materials().study(
         context.place("real"), True, {"keep": "all", "limits": {"disk_reserve": "1MB", "checkpoint_steps": 2}}
     )
     whole = replace(whole, home=context.folder / "real" / "home")
     whole.go()
     expected, draws = whole.hash, context.draws("real")
-    for kind, pattern in (("token store", "tokens/*/*"), ("dataset", "datasets/demo/*/*")):
+    for kind, pattern in (("token store", "tokens/*/*"), ("feature store", "features/*/*"), ("dataset", "datasets/demo/*/*")):
         for path in sorted(whole.home.glob(pattern)):
             if path.is_file():
                 result.tried += 1

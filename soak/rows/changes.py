@@ -20,7 +20,7 @@ from bakeoff.records.specs import Plan
 from soak.context import Context, RowResult
 from soak.judging import faults_of, result_hashes, results_hash
 from soak.processes import Ended
-from soak.reference import Study, materials
+from soak.reference import METHODS, Study, materials
 from soak.stubs import StubStudy
 
 DATASET = "goemotions"
@@ -131,7 +131,7 @@ def changed_between(context: Context) -> RowResult:
         "study": _change_study,
         "data": _change_data,
         "weights": _change_weights,
-        "code": lambda _: {"SOAK_NEWER": "loss:bce,method:tfidf"},
+        "code": lambda _: {"SOAK_NEWER": "loss:bce"},
     }
     for name, change in changes.items():
         study = _own_study(context.place(name))
@@ -169,8 +169,8 @@ def _write_rows(home: Path, more: str) -> None:
 
 def _change_study(study: Study) -> dict[str, str]:
     body = yaml.safe_load(study.file.read_text())
-    body["recipes"]["bce-full"]["training"] = {"learning_rate": 2e-3}
-    body["recipes"]["bce-tfidf"]["method"]["c"] = 0.25
+    for method in METHODS:
+        body["recipes"][f"bce-{method}"]["training"] |= {"learning_rate": 2e-3, "head_learning_rate": 2e-2}
     study.file.write_text(yaml.safe_dump(body))
     return {}
 
@@ -194,9 +194,7 @@ def _mixed(study: Study, second: Ended, old: dict[str, str], planned: set[str]) 
     if second.exit == 2:
         return [] if "remedy" in second.err else [f"the refusal is not clear: {second.err}"]
     now, faults = {trial.id for trial in Plan.read(study.folder.plan("final")).trials}, []
-    # of the weights only the recipe with a model depends
-    same = {trial for trial in now & planned if "-full-" in trial}
-    if same:
+    if same := now & planned:
         faults.append(f"trials kept their ids: {sorted(same)} ({study.run})")
     found = result_hashes(study.folder)
     if any(found.get(trial) != digest for trial, digest in old.items()):

@@ -6,7 +6,7 @@ from bakeoff.records.results import Circumstances
 from soak.clockwork import VARIABLE
 from soak.context import Context, RowResult
 from soak.judging import faults_of, results_hash
-from soak.processes import wait_until
+from soak.processes import PATIENCE_SECONDS, wait_until
 from soak.stubs import StubStudy
 
 LIMITS = {"trial": 30.0, "stall": 20.0, "study": 120.0}
@@ -46,7 +46,7 @@ def _run(study: StubStudy, days: int, trials: int) -> None:
     """The clock jumps when so many trials have been begun."""
     stamp = study.run.parent / "clock"
     runner = study.start({VARIABLE: str(stamp)})
-    wait_until(lambda: study.folder.trials.is_dir() and len(list(study.folder.trials.iterdir())) >= trials)
+    wait_until(lambda: study.folder.trials.is_dir() and len(list(study.folder.trials.iterdir())) >= trials, PATIENCE_SECONDS)
     stamp.write_text(str(days * 86_400))
     runner.wait()
 

@@ -11,10 +11,12 @@ from typing import Any
 from bakeoff.records.results import State
 from soak.context import Context, RowResult
 from soak.judging import state_of
-from soak.processes import alive, children_of
+from soak.processes import Command, alive, children_of
 from soak.rows.collective import stuck_collective
 from soak.stubs import StubStudy
 
+LIMIT_SECONDS = 6.0
+"""Far longer than a trial that is well takes, however busy the machine is."""
 CONSOLE_LIMIT = 64 << 20
 
 
@@ -50,21 +52,23 @@ def hang(context: Context) -> RowResult:
     Returns:
         What came of it: each ends as a time-out with all its processes, and the place is free for the next trial.
     """
-    result = RowResult()
+    result, begun = RowResult(), list[tuple[str, StubStudy, str, Command]]()
+    # side by side: all that they do is wait for their limit
     for limit in ("stall", "trial"):
         for name, bad in HANGS.items() if context.full else list(HANGS.items())[(limit == "trial") :: 2]:
-            limits = {limit: 1.5, "grace": 0.5}
+            limits = {limit: LIMIT_SECONDS, "grace": 0.5}
             study = StubStudy(context.place(f"{limit}-{name}") / "run", {name: bad.job, "ok": {}}, 1, limits=limits)
-            result.tried += 1
-            result.blame(_faults(study, name, bad), f"{name}, limit {limit}")
+            begun.append((f"{name}, limit {limit}", study, name, study.start()))
+    for title, study, name, runner in begun:
+        result.tried += 1
+        result.blame(_faults(study, name, runner), title)
     if context.full:
         stuck_collective(context, result)
     return result
 
 
-def _faults(study: StubStudy, name: str, bad: Bad) -> list[str]:
-    runner = study.start()
-    ended, faults = runner.wait(120), []
+def _faults(study: StubStudy, name: str, runner: Command) -> list[str]:
+    ended, faults, bad = runner.wait(), list[str](), HANGS[name]
     if ended.exit != 4 or ended.traceback:
         faults.append(f"the runner ended with {ended.exit}: {ended.err[-300:]} ({study.run})")
     for trial in study.plan.trials:

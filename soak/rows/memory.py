@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,11 +16,11 @@ import numpy as np
 from bakeoff.records.results import Circumstances, Outputs, Result
 from soak.context import Context, RowResult
 from soak.judging import faults_of
-from soak.processes import Ended, children_of, wait_until
+from soak.processes import PATIENCE_SECONDS, Ended, children_of, wait_until
 from soak.reference import Study, materials
 
 TOLERANCE = 1e-5
-SEARCHED = 9
+SEARCHED, TRIES = 9, 10
 STEP_BYTES = 64 << 20
 """About what passes of 32 need more than passes of 8: the unit of the search."""
 ALLOWED = ("micro-batch 8 ", "micro-batch 16 ")
@@ -176,15 +177,18 @@ def _faults(study: Study, ended: Ended, expected: tuple[Result, Outputs]) -> lis
 
 def _killed_for_nothing(context: Context, result: RowResult, expected: tuple[Result, Outputs]) -> None:
     """SIGKILL that no lack of memory explains: tried again unchanged, bitwise the same."""
-    study = _study(context, "killed", BATCH, retries=2)
-    runner = study.start()
-    wait_until(lambda: any(study.run.rglob("checkpoints/step-*")) or not runner.running, 60)
-    for pid in children_of(study.run):
-        os.kill(pid, 9)
-    ended = runner.wait()
+    for number in range(TRIES):
+        study = _study(context, f"killed-{number}", BATCH, retries=2)
+        runner = study.start()
+        wait_until(lambda study=study, runner=runner: _at_work(study) or not runner.running, PATIENCE_SECONDS)
+        for pid in children_of(study.run):
+            os.kill(pid, signal.SIGKILL)
+        ended = runner.wait()
+        (trial,) = study.ids
+        if len(study.folder.trial(trial).attempt_numbers()) > 1:
+            break  # else it was over before it could be killed
     result.tried += 1
     faults = _faults(study, ended, expected)
-    (trial,) = study.ids
     if said := Circumstances.read(study.folder.trial(trial).circumstances).deviations:
         faults.append(f"it deviates: {said} ({study.run})")
     if _product(study)[0] != expected[0]:
@@ -192,3 +196,7 @@ def _killed_for_nothing(context: Context, result: RowResult, expected: tuple[Res
     if len(study.folder.trial(trial).attempt_numbers()) < 2:
         faults.append("it could not be met alive")
     result.blame(faults, "kill -9")
+
+
+def _at_work(study: Study) -> bool:
+    return any(study.run.rglob("checkpoints/step-*"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
@@ -13,10 +12,12 @@ from pathlib import Path
 from bakeoff.records.files import read_document, write_document
 from bakeoff.running.lock import OWNER_VERSION, is_held, read_owner
 from soak.context import Context, RowResult
+from soak.driving import GO, READY, TOGETHER
 from soak.judging import faults_of, results_hash
-from soak.processes import wait_until
+from soak.processes import PATIENCE_SECONDS, wait_until
 from soak.stubs import StubStudy
 
+AT_A_TIME = 5
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 
 
@@ -29,32 +30,52 @@ def race(context: Context) -> RowResult:
     Returns:
         What came of it: one carries the study out, the other names it by its number; each trial runs once.
     """
-    result, wanted, missed = RowResult(), context.pick(2, 100), 0
-    for number in itertools.count():
-        if result.tried == wanted or missed > wanted:
-            break
-        # longer than the other one waits
-        study = StubStudy(context.place(f"race-{number}") / "run", jobs={"ok": {"seconds": 0.8}}, seeds=2)
-        runners = [study.start(), study.start()]
-        pids = [runner.pid for runner in runners]
-        ends = [runner.wait() for runner in runners]
-        faults = faults_of(study.folder, 2)
-        if not faults and [end.exit for end in ends] == [0, 0]:
-            missed += 1  # on a busy machine one may be over before the other begins
-            continue
-        result.tried += 1
-        if sorted(end.exit for end in ends) != [0, 2]:
-            faults.append(f"they ended with {[end.exit for end in ends]}: {ends[0].err[-200:]} {ends[1].err[-200:]}")
-        else:
-            loser = ends[0] if ends[0].exit else ends[1]
-            winner = pids[1] if ends[0].exit else pids[0]
-            if f"process {winner} " not in loser.err or loser.traceback:
-                faults.append(f"the loser does not name process {winner}: {loser.err[-300:]}")
-        result.blame(faults, f"race {number}")
-    result.expect(result.tried == wanted, f"only {result.tried} of {wanted} races came about")
-    if missed:
-        result.notes.append(f"{missed} more did not come about: one was over before the other began")
+    result, wanted = RowResult(), context.pick(2, 100)
+    for first in range(0, wanted, AT_A_TIME):
+        # the loser waits a second for the winner: several pairs may do that side by side
+        races = [_Race(context, number) for number in range(first, min(first + AT_A_TIME, wanted))]
+        for race in races:
+            race.let_go()
+        for race in races:
+            result.tried += 1
+            result.blame(race.faults(), f"race {race.number}")
     return result
+
+
+class _Race:
+    """Two runners that are let go at the same moment; the winner's trials last until one of the two has ended."""
+
+    def __init__(self, context: Context, number: int) -> None:
+        place = context.place(f"race-{number}")
+        self.number = number
+        self._place = place
+        self._gate = place / "gate"
+        self._study = StubStudy(place / "run", jobs={"ok": {"gate": str(self._gate)}}, seeds=2)
+        self._runners = [self._study.start({TOGETHER: str(place)}) for _ in range(2)]
+
+    def let_go(self) -> None:
+        """Let both go, once both are there."""
+        wait_until(lambda: len(list(self._place.glob(f"{READY}*"))) == len(self._runners), PATIENCE_SECONDS)
+        (self._place / GO).touch()
+
+    def faults(self) -> list[str]:
+        """See it to its end.
+
+        Returns:
+            What did not hold.
+        """
+        wait_until(lambda: not all(runner.running for runner in self._runners), PATIENCE_SECONDS)
+        self._gate.touch()
+        pids = [runner.pid for runner in self._runners]
+        ends = [runner.wait() for runner in self._runners]
+        faults = faults_of(self._study.folder, 2)
+        if sorted(end.exit for end in ends) != [0, 2]:
+            return [*faults, f"they ended with {[end.exit for end in ends]}: {ends[0].err[-200:]} {ends[1].err[-200:]}"]
+        loser = ends[0] if ends[0].exit else ends[1]
+        winner = pids[1] if ends[0].exit else pids[0]
+        if f"process {winner} " not in loser.err or loser.traceback:
+            faults.append(f"the loser does not name process {winner}: {loser.err[-300:]}")
+        return faults
 
 
 def owner_gone(context: Context) -> RowResult:
@@ -81,17 +102,20 @@ def _begun(study: StubStudy) -> bool:
     return is_held(study.folder) and study.folder.trials.is_dir() and any(study.folder.trials.iterdir())
 
 
-def _slow(context: Context, name: str) -> StubStudy:
-    return StubStudy(context.place(name) / "run", jobs={"ok": {"seconds": 0.5}}, seeds=3)
+def _gated(context: Context, name: str) -> tuple[StubStudy, Path]:
+    """A study whose trials last until a file stands."""
+    gate = context.place(name) / "gate"
+    return StubStudy(context.place(name) / "run", jobs={"ok": {"gate": str(gate)}}, seeds=3), gate
 
 
 def _killed(context: Context, number: int, result: RowResult, expected: str) -> list[str]:
-    study = _slow(context, f"killed-{number}")
+    study, gate = _gated(context, f"killed-{number}")
     runner = study.start()
-    wait_until(lambda: _begun(study))
+    wait_until(lambda: _begun(study), PATIENCE_SECONDS)
     runner.kill()
     pid = runner.pid
     runner.wait()
+    gate.touch()
     with _Impostor(study, pid) as impostor:
         if number == 0:
             how = "by ns_last_pid" if impostor.truly else "by its record: this system lets nobody choose a process's number"
@@ -134,14 +158,15 @@ class _Impostor:
 
 
 def _stopped(context: Context, number: int, expected: str) -> list[str]:
-    study = _slow(context, f"stopped-{number}")
+    study, gate = _gated(context, f"stopped-{number}")
     runner = study.start()
-    wait_until(lambda: _begun(study))
-    time.sleep(context.draws(str(number)).uniform(0, 1))
+    wait_until(lambda: _begun(study), PATIENCE_SECONDS)
+    time.sleep(context.draws(str(number)).uniform(0, 0.3))
     runner.kill(signal.SIGSTOP)
     owner = read_owner(study.folder)
     second = study.go()
     os.kill(runner.pid, signal.SIGCONT)
+    gate.touch()
     first = runner.wait()
     faults = faults_of(study.folder, 3)
     if first.exit or results_hash(study.folder) != expected:

@@ -72,7 +72,7 @@ def many_trials(context: Context) -> RowResult:
     trials, result = context.pick(60, 2000), RowResult()
     # a moment, so that a child can be met alive; it does not matter for what the runner costs
     jobs = {"ok": {"seconds": 0.05}}
-    study = StubStudy(context.place("run-of-many") / "run", jobs, trials, limits={"retries": 5})
+    study = StubStudy(context.place("run-of-many") / "run", jobs, trials, limits={"retries": 5}, plainly=True)
     samples, killed = Samples(), 0
     runner = study.start()
     process, draws = psutil.Process(runner.pid), context.draws()

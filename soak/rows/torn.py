@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bakeoff.analysis.analyse import analyse
+from bakeoff.analysis.load import current_stored
 from bakeoff.records.files import append_line
 from bakeoff.running.events import Event, Warned
 from bakeoff.running.runner import run_study
@@ -40,8 +41,12 @@ def cut_every_file(context: Context) -> RowResult:
     for path in sorted(path for pattern in TOUCHED for path in study.run.rglob(pattern)):
         name = path.relative_to(study.run)
         cuts = _cuts(path)
+        if path == study.folder.analysis:  # which no start reads: at every byte its reader, at some all that follows
+            every = cuts if context.full else cuts[:: len(cuts) // 9]
+            result.blame(_cut_analysis(study, context.folder / "cut", every))
+            result.tried += 2 * len(every)
         # inside an array's bytes one place is like another
-        if not context.full or path.suffix == ".npz":
+        if not context.full or path.suffix == ".npz" or path == study.folder.analysis:
             cuts = sorted(draws.sample(cuts, min(len(cuts), context.pick(2, 100))))
         made_again = set(draws.sample(cuts, min(len(cuts), context.pick(1, 4))))
         for cut in cuts:
@@ -52,8 +57,31 @@ def cut_every_file(context: Context) -> RowResult:
                 faults += _made_again(copy, expected)
             result.blame(faults, f"{name} cut to {cut} bytes")
     shutil.rmtree(context.folder / "cut", ignore_errors=True)
-    result.notes.append("each cut: a start, `status`, and once more; for some of each file the analysis and the whole study")
+    result.notes.append(
+        "each cut: a start, `status`, and once more; for some of each file the analysis and the whole study;"
+        " of analysis.json, which no start reads, each cut is read as `report` reads it, twice, and some are started on"
+    )
     return result
+
+
+def _cut_analysis(study: StubStudy, place: Path, cuts: list[int]) -> list[str]:
+    """Cut the analysis shorter and shorter, and read it twice each time."""
+    copy, faults = _copy(study, place), list[str]()
+    for cut in reversed(cuts):
+        with copy.folder.analysis.open("r+b") as stream:
+            stream.truncate(cut)
+        whole = _whole(copy.folder.analysis.read_bytes(), copy.folder.analysis) if cut == cuts[-1] else False
+        for again in ("first", "second"):
+            try:
+                found = current_stored(copy.folder)
+            except Exception as error:
+                faults.append(f"analysis.json cut to {cut} bytes: its {again} reader raises {type(error).__name__}: {error}")
+                continue
+            if (found is not None) != whole:
+                faults.append(
+                    f"analysis.json cut to {cut} bytes: its {again} reader takes it for {'whole' if found else 'torn'}"
+                )
+    return faults
 
 
 def _cuts(path: Path) -> list[int]:

@@ -10,9 +10,10 @@ import yaml
 from bakeoff.analysis.analyse import analyse
 from bakeoff.records.results import State
 from soak.context import Context, RowResult
+from soak.imports import worker_variables
 from soak.judging import faults_of, result_hashes, state_of
 from soak.processes import Command, python
-from soak.reference import materials, worker_variables
+from soak.reference import METHODS, materials, recipe
 from soak.stubs import StubStudy
 
 FAULTS = ("nan-loss", "nan-gradient", "explosion")
@@ -73,19 +74,25 @@ def stop_after_each_step(context: Context) -> RowResult:
         What came of it: result, outputs and weights have the bytes of the undisturbed training.
     """
     result = RowResult()
-    changes = {"keep": "all", "limits": {"disk_reserve": "1MB", "trial": None}}
+    methods = METHODS if context.full else METHODS[:1]
+    changes = {
+        "keep": "all",
+        "limits": {"disk_reserve": "1MB", "trial": None},
+        "recipes": {f"bce-{method}": recipe("bce", method, context.pick(1, 2)) for method in methods},
+    }
     study = materials().study(context.place("study"), True, changes)
-    study.go("--only", "recipe=bce-full")
-    (trial,) = (one for one in study.ids if "-full-" in one)
-    folder = study.folder.trial(trial).root
-    words = python("soak.stepping", folder, context.place("stops"), context.pick(3, 0))
-    ended = Command(words, context.folder, {**worker_variables(), "BAKEOFF_HOME": str(study.home)}).wait(1800)
-    if not result.expect(ended.exit == 0, f"the harness itself ended with {ended.exit}: {ended.err[-1500:]}"):
-        return result
-    found = json.loads(ended.out.splitlines()[-1])
-    result.tried = len(found["stops"])
-    result.blame(f"{stop}: {fault} ({context.folder / 'stops'})" for stop, fault in found["stops"].items() if fault)
-    result.notes.append(f"a training of {found['steps']} steps; evaluations are those of probes too")
+    study.go()
+    for method in methods:
+        (trial,) = (one for one in study.ids if f"-{method}-" in one)
+        place = context.place(f"stops-{method}")
+        words = python("soak.stepping", study.folder.trial(trial).root, place, context.pick(3, 0))
+        ended = Command(words, context.folder, {**worker_variables(), "BAKEOFF_HOME": str(study.home)}).wait(1800)
+        if not result.expect(ended.exit == 0, f"the harness itself ended with {ended.exit}: {ended.err[-1500:]}"):
+            return result
+        found = json.loads(ended.out.splitlines()[-1])
+        result.tried += len(found["stops"])
+        result.blame(f"{method}, {stop}: {fault} ({place})" for stop, fault in found["stops"].items() if fault)
+        result.notes.append(f"{method}: a training of {found['steps']} steps; evaluations are those of probes too")
     return result
 
 
