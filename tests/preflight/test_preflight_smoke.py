@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from preflight_setups import Setup
 from safetensors.numpy import load_file, save_file
 
+from bakeoff.cli.main import main
 from bakeoff.preflight.costs import read_costs
 from bakeoff.preflight.findings import Severity
 from bakeoff.preflight.smoke import representatives, smoke
 from bakeoff.records.specs import Plan
+from bakeoff.running import warm
 from bakeoff.study.loading import load_study
 
 
@@ -57,15 +59,39 @@ def test_recipes_are_alike_whatever_their_seeds_and_rates(setup: Setup) -> None:
     assert [trial.recipe.name for trial in representatives(plan)] == ["bce", "focal", "tfidf"]
 
 
-def test_a_study_that_has_to_be_sane_does_not_begin_otherwise(setup: Setup) -> None:
-    tensors = load_file(setup.model / "model.safetensors")
-    save_file({name: np.full_like(tensor, np.nan) for name, tensor in tensors.items()}, setup.model / "model.safetensors")
-    text = setup.text.replace("focal: {loss: focal}, ", "") + "sanity: on\nprofiles: {quick: {sanity: off}}\n"
-    (setup.folder / "study.yaml").write_text(text, encoding="utf8")
-    command = [sys.executable, "-m", "bakeoff", "run", "study.yaml"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=setup.folder)
-    assert done.returncode == 3, done.stderr
-    assert "recipe bce on demo cannot be run: " in done.stderr
+BROKEN_RECIPES = """
+bakeoff: 1
+name: broken
+tasks: {demo: {dataset: demo, max_length: 60, train_limit: 64}}
+defaults:
+  model: ./model
+  training: {threads: 1, precision: fp32, epochs: 1, batch_size: 16, learning_rate: 5e-3, head_learning_rate: 5e-2}
+recipes: {sound: {loss: bce}, forget: {loss: bce, training: {clip_norm: 2}}, freeze: {loss: focal}, merge: {loss: asymmetric}}
+seeds: [1]
+sanity: on
+limits: {disk_reserve: 1MB}
+"""
+
+
+def test_no_trial_begins_of_a_study_whose_models_lose_their_head_freeze_or_cannot_learn(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worker = Path(__file__).with_name("broken_worker.py")
+    monkeypatch.setattr(warm, "WORKER_COMMAND", (sys.executable, "-P", str(worker)))
+    (setup.folder / "study.yaml").write_text(BROKEN_RECIPES, encoding="utf8")
+    monkeypatch.setattr(sys, "argv", ["bakeoff", "run", "study.yaml"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = capfd.readouterr().err
+    assert end.value.code == 3, said
+    for words in (
+        "recipe forget on demo cannot be run: the stored weights do not fit: head.weight, head.bias",
+        "weights are frozen, and the method full trains all",
+        "recipe merge on demo: ten examples are not learned by heart",
+    ):
+        assert words in said
+    assert "recipe sound" not in said
+    assert said.count("error: ") == 3
     assert not (setup.folder / "runs").exists()
 
 
