@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shlex
 import sys
 import threading
@@ -17,7 +18,7 @@ import pytest
 from bakeoff.catalog import registry
 from bakeoff.errors import DownloadError, ModelError
 from bakeoff.hub import fingerprints
-from bakeoff.hub.models import fetch_model, list_models, locate_model
+from bakeoff.hub.models import fetch_model, list_models, locate_model, verify_models
 from bakeoff.records.files import read_document
 from bakeoff.records.paths import Home
 
@@ -459,3 +460,21 @@ def test_the_list_has_the_catalogs_models_and_the_fetched_ones(
     (home.models / "owner--name" / COMMIT / "model.json").write_bytes(b"torn")
     torn = {entry.name: entry for entry in list_models(home)}["owner/name"]
     assert "torn" in torn.problem
+    assert torn.remedy
+
+
+def test_all_models_that_are_here_are_verified_byte_for_byte(
+    hub: Any, home: Home, model_files: dict[str, bytes], catalog_model: str
+) -> None:
+    hub.add("model", "owner/name", model_files)
+    fetch_model(home, "owner/name")
+    sound = {one.name: one for one in verify_models(home)}
+    assert "tiny" not in sound  # the catalog's model was never fetched, and is none of those that are here
+    assert (sound["owner/name"].revision, sound["owner/name"].problem) == (COMMIT, "")
+    weights = home.models / "owner--name" / COMMIT / "model.safetensors"
+    before = weights.stat()
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    flipped = {one.name: one for one in verify_models(home)}["owner/name"]
+    assert flipped.problem and flipped.remedy
+    assert verify_models(home, "tiny")[0].problem

@@ -76,6 +76,12 @@ def torn_sentencepiece(setup: Setup) -> None:
     (setup.model / "spm.model").write_bytes(b"no pieces")
 
 
+def pooler_missing(setup: Setup) -> None:
+    path = setup.model / "model.safetensors"
+    save_file({name: tensor for name, tensor in load_file(path).items() if "pooler" not in name}, path)
+    setup.change("bce: {loss: bce}", "bce: {loss: bce, pooling: pooler}")
+
+
 def other_vocabulary(setup: Setup) -> None:
     path = setup.model / "model.safetensors"
     tensors = load_file(path)
@@ -276,6 +282,7 @@ BROKEN: dict[str, tuple[Callable[[Setup], None], Severity, str, str, str]] = {
     "missing SentencePiece": (without_sentencepiece, E, "model-tokenizers", "not installed", "pip install sentencepiece"),
     "torn SentencePiece": (torn_sentencepiece, E, "model-tokenizers", "cannot be read", "fetch or export"),
     "weights of another shape": (other_vocabulary, E, "model-weights", "rows of token vectors", "fetch or export"),
+    "a pooler missing": (pooler_missing, E, "model-heads", "its weights have none", "--set recipes.bce.pooling=mean"),
     "unknown architecture": (unknown_architecture, E, "model-architecture", "sorcerer", "upgrade transformers"),
     "encoder and decoder": (encoder_decoder, E, "model-architecture", "with a decoder", "choose an encoder"),
     "model not fetched": (hub_model_missing, E, "models", "acme/encoder", "bakeoff model fetch acme/encoder --revision"),

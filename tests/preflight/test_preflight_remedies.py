@@ -187,6 +187,7 @@ FOLLOWED: dict[str, Callable[[Place, Finding], None]] = {
     "wrong tokenizer": whole_folder,
     "torn SentencePiece": whole_folder,
     "weights of another shape": whole_folder,
+    "a pooler missing": set_value,
     "unknown architecture": another_model,
     "encoder and decoder": another_model,
     "model not fetched": run_command,

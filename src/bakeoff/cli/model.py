@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bakeoff.cli.options import AsJson
-from bakeoff.errors import ModelError
 
 if TYPE_CHECKING:
-    from bakeoff.catalog.cards import ModelCard
     from bakeoff.hub.models import LocatedModel
-    from bakeoff.records.paths import Home
 
 app = typer.Typer(
     help="Fetch, list and show pretrained models.\n\n\b\nExample:\n  bakeoff model list",
@@ -30,42 +28,33 @@ COLUMNS = {
     "source": "from",
     "summary": "what it is",
 }
+VERIFY_COLUMNS = {
+    "name": "name",
+    "revision": "revision",
+    "fingerprint": "fingerprint",
+    "state": "state",
+    "remedy": "remedy",
+}
 
 
-@app.command("list", help="List the models that have a short name, here or not.\n\n\b\nExample:\n  bakeoff model list")
+@app.command(
+    "list",
+    help="List the models that have a short name, here or not, and those that were fetched.\n\n\b\nExample:\n"
+    "  bakeoff model list",
+)
 def list_(as_json: AsJson = False) -> None:
-    """List the models that have a short name."""
-    from bakeoff.catalog import registry
-    from bakeoff.cli.shown import show, write_json
+    """List models."""
+    from bakeoff.cli.shown import show
+    from bakeoff.hub.models import list_models
     from bakeoff.records.paths import Home
 
-    home = Home.default()
-    rows = [_row(home, registry.model(name)) for name in registry.cards("model")]
-    if as_json:
-        write_json(rows)
-        return
-    shown = [row | {"here": row["folder"] or row["problem"], "parameters": f"{row['parameters']:,}"} for row in rows]
-    show(COLUMNS, shown, as_json=False)
-
-
-def _row(home: Home, card: ModelCard) -> dict[str, Any]:
-    from bakeoff.hub.models import locate_model
-
-    body: dict[str, Any] = {
-        "name": card.name,
-        "family": card.family,
-        "parameters": card.parameters,
-        "source": card.source,
-        "summary": card.summary,
-        "folder": None,
-        "fingerprint": None,
-        "problem": "",
-    }
-    try:
-        found = locate_model(home, card.name)
-    except ModelError as error:
-        return body | {"problem": error.what}
-    return body | {"folder": str(found.folder), "fingerprint": found.spec.fingerprint}
+    rows: list[dict[str, Any]] = [asdict(entry) for entry in list_models(Home.default())]
+    if not as_json:
+        rows = [
+            row | {"here": row["folder"] or row["problem"], "parameters": f"{row['parameters']:,}" if row["parameters"] else ""}
+            for row in rows
+        ]
+    show(COLUMNS, rows, as_json=as_json)
 
 
 @app.command(
@@ -93,15 +82,31 @@ def fetch(name: Name, revision: Revision = "", as_json: AsJson = False) -> None:
 
 
 @app.command(
-    help="Hash every file of a model that is here, whatever hashes are remembered; an error names what is torn.\n\n\b\n"
-    "Example:\n  bakeoff model verify minilm-l6"
+    help="Hash every file of the models that are here, whatever hashes are remembered.\n\n\b\nExamples:\n"
+    "  bakeoff model verify\n  bakeoff model verify minilm-l6\n\n\b\nExit status:\n"
+    "  0  all are whole        3  one is not: its remedy is shown"
 )
-def verify(name: Name, revision: Revision = "", as_json: AsJson = False) -> None:
-    """Hash every file of a model."""
-    from bakeoff.hub.models import locate_model
+def verify(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A catalog name, a hub id `owner/name`, or a folder; all that are here without it."
+        ),
+    ] = None,
+    revision: Revision = "",
+    as_json: AsJson = False,
+) -> None:
+    """Hash every file of models."""
+    from bakeoff.cli.shown import show
+    from bakeoff.hub.models import verify_models
     from bakeoff.records.paths import Home
 
-    _print(locate_model(Home.default(), _named(name), revision, verify=True), as_json)
+    rows: list[dict[str, Any]] = [asdict(one) for one in verify_models(Home.default(), _named(name) if name else "", revision)]
+    code = 3 if any(row["problem"] for row in rows) else 0
+    if not as_json:
+        rows = [row | {"state": row["problem"] or "whole", "fingerprint": row["fingerprint"][:12]} for row in rows]
+    show(VERIFY_COLUMNS, rows, as_json=as_json)
+    raise typer.Exit(code)
 
 
 def _named(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bakeoff.catalog import registry
 from bakeoff.catalog.cards import ModelCard
@@ -23,7 +23,10 @@ class ModelEntry:
         folder: where it lies, or empty if it is not here.
         fingerprint: hash of its content, or empty.
         family: its architecture, or empty.
+        source: where it comes from and its terms, or empty.
+        parameters: how many numbers its weights are, as its card says; 0 if it has none.
         problem: why it cannot be used, or empty.
+        remedy: what to do about that, or empty.
     """
 
     name: str
@@ -32,7 +35,10 @@ class ModelEntry:
     folder: str = ""
     fingerprint: str = ""
     family: str = ""
+    source: str = ""
+    parameters: int = 0
     problem: str = ""
+    remedy: str = ""
 
 
 def list_models(home: Home) -> list[ModelEntry]:
@@ -47,7 +53,30 @@ def list_models(home: Home) -> list[ModelEntry]:
     cards = [card for card in registry.cards("model").values() if isinstance(card, ModelCard)]
     known = {(card.repository, card.revision) for card in cards}
     fetched = [pair for pair in _fetched(home) if pair not in known]
-    return [*(_entry(home, card.name, "", card.summary) for card in cards), *(_entry(home, *pair, "") for pair in fetched)]
+    return [*(_of_card(home, card) for card in cards), *(_entry(home, *pair) for pair in fetched)]
+
+
+def verify_models(home: Home, name: str = "", revision: str = "") -> list[ModelEntry]:
+    """Hash every file of models that are here, whatever hashes are remembered.
+
+    Args:
+        home: where models are kept.
+        name: a catalog name, a hub id or a folder; empty means all that are here.
+        revision: commit of a hub id.
+
+    Returns:
+        One entry a model, with a problem if it is not whole.
+    """
+    if name:
+        return [_entry(home, name, revision, verify=True)]
+    cards = {card.name: card for card in registry.cards("model").values() if isinstance(card, ModelCard)}
+    here = [entry for entry in list_models(home) if entry.folder or entry.name not in cards or _torn(home, cards[entry.name])]
+    return [_entry(home, entry.name, "" if entry.name in cards else entry.revision, verify=True) for entry in here]
+
+
+def _torn(home: Home, card: ModelCard) -> bool:
+    """Whether something of a catalog's model was fetched, though it cannot be used."""
+    return (home.models / card.repository.replace("/", "--") / card.revision).is_dir()
 
 
 def _fetched(home: Home) -> list[tuple[str, str]]:
@@ -66,10 +95,16 @@ def _fetched(home: Home) -> list[tuple[str, str]]:
     return found
 
 
-def _entry(home: Home, name: str, revision: str, summary: str) -> ModelEntry:
+def _of_card(home: Home, card: ModelCard) -> ModelEntry:
+    entry = _entry(home, card.name, "")
+    family = entry.family or card.family
+    return replace(entry, family=family, summary=card.summary, source=card.source, parameters=card.parameters)
+
+
+def _entry(home: Home, name: str, revision: str, verify: bool = False) -> ModelEntry:
     try:
-        located = locate_model(home, name, revision)
+        located = locate_model(home, name, revision, verify=verify)
     except ModelError as error:
-        return ModelEntry(name, revision, summary, problem=error.what)
+        return ModelEntry(name, revision, "", problem=error.what, remedy=error.remedy)
     spec = located.spec
-    return ModelEntry(name, spec.revision, summary, str(located.folder), spec.fingerprint, spec.family)
+    return ModelEntry(name, spec.revision, "", str(located.folder), spec.fingerprint, spec.family)

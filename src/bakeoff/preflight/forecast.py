@@ -24,7 +24,7 @@ FORWARD_SHARE = 1 / 3
 """A forward pass has a third of the arithmetic of a forward and a backward pass."""
 GUESSED_FLOPS = {"fp32": 2.5e10, "fp16": 2.5e10, "bf16": 5e10}
 """Arithmetic a second of one CPU core, before anything was measured: between a laptop's and a server's."""
-GUESSED_OVERHEAD, GUESSED_EXAMPLE, GUESSED_CACHED = 2.0, 2e-3, 1e-4
+GUESSED_OVERHEAD, GUESSED_EXAMPLE, GUESSED_CACHED = 2.0, 2e-4, 1e-4
 """Seconds of a start, of an example for a method without a model, and of one for a head on cached features."""
 BASE_BYTES = 600_000_000
 """A process that has imported torch and transformers."""

@@ -17,6 +17,7 @@ WIDTH = ("hidden_size", "d_model", "n_embd", "dim")
 SIZES = (*LAYERS, *WIDTH, "vocab_size", "max_position_embeddings", "n_positions")
 """Keys of a configuration that are whole numbers wherever they stand."""
 EMBEDDINGS = ("word_embeddings.weight", "embed_tokens.weight", "wte.weight", "tok_embeddings.weight", "shared.weight")
+POOLER = "pooler.dense.weight"
 POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer")
 """Families whose first position is the padding id + 1: that many positions are never used."""
 
@@ -34,6 +35,7 @@ class ModelShape:
         embedded: rows and columns of its token table in the weights; None if none of the known names is there.
         blocks: layers that the weights have; 0 if their names do not tell.
         context: tokens that a row may have at most; None if its configuration does not say.
+        pooler: whether the weights have a pooler's dense layer.
         config: its configuration.
     """
 
@@ -46,6 +48,7 @@ class ModelShape:
     blocks: int
     context: int | None
     config: dict[str, Any]
+    pooler: bool = False
 
     @property
     def body(self) -> int:
@@ -88,6 +91,7 @@ def read_shape(folder: Path) -> ModelShape:
         blocks=_blocks(tensors),
         context=_context(config),
         config=config,
+        pooler=any(name.endswith(POOLER) for name in tensors),
     )
 
 

@@ -11,7 +11,7 @@ from bakeoff.errors import ModelError
 from bakeoff.hub.modelfiles import CONFIG
 from bakeoff.hub.models import LocatedModel
 from bakeoff.preflight.findings import Check, Finding, Severity, error_finding
-from bakeoff.preflight.shapes import SIZES, ModelShape, read_shape
+from bakeoff.preflight.shapes import POOLER, SIZES, ModelShape, read_shape
 from bakeoff.preflight.subject import Subject, whole_shapes
 from bakeoff.study.planning import FAMILIES_WITHOUT_FP16
 
@@ -197,14 +197,25 @@ def look_at_heads(subject: Subject) -> Iterator[Finding]:
         subject: what is looked at.
 
     Yields:
-        An error for fp16 on a DeBERTa, a warning for pooling that sees next to nothing of a text.
+        An error for fp16 on a DeBERTa and for a pooler that is not there, a warning for pooling that sees next to nothing of
+        a text.
     """
     assert subject.study is not None
-    families = {request: shape.family for request, _, shape in whole_shapes(subject)}
+    shapes = {request: shape for request, _, shape in whole_shapes(subject)}
     for name, _, recipe in subject.study.pairs:
-        family = families.get(recipe.model) if recipe.model else None
-        if family is None:
+        shape = shapes.get(recipe.model) if recipe.model else None
+        if shape is None or recipe.model is None:
             continue
+        family = shape.family
+        if recipe.pooling == "pooler" and not shape.pooler:
+            yield Finding(
+                Severity.ERROR,
+                f"recipe {name} takes the pooler of {recipe.model.key}, and its weights have none",
+                f"no {POOLER}",
+                "a checkpoint with its pooler, or another pooling",
+                f"--set recipes.{name}.pooling=mean",
+                f"recipes.{name}.pooling",
+            )
         fp16 = recipe.training is not None and recipe.training.precision == "fp16"
         # with everything here the plan says it too, as a fault with its line
         if fp16 and family in FAMILIES_WITHOUT_FP16 and not subject.faults:
