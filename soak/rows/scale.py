@@ -86,7 +86,7 @@ def many_trials(context: Context) -> RowResult:
     result.expect(ended.exit == 0 and not ended.traceback, f"the runner ended with {ended.exit}: {ended.err[-500:]}", study.run)
     result.expect(killed >= trials * KILLED, f"only {killed} were met alive and killed")
     result.blame(faults_of(study.folder, trials))
-    result.blame(_growth(samples))
+    result.blame(_growth(samples, trials))
     if context.full:
         _pace(study, samples, result)
     result.notes.append(
@@ -104,17 +104,26 @@ def _kill(study: StubStudy, draws: random.Random) -> int:
     return 0
 
 
-def _growth(samples: Samples) -> list[str]:
-    """The middle of the second tenth against the middle of the last."""
-    faults, tenth = [], max(1, len(samples.bytes) // 10)
+def _growth(samples: Samples, trials: int) -> list[str]:
+    """What is used while the second to fifth tenth of the trials are begun, against the last three tenths.
+
+    Before the second tenth the worker may still be starting, however many samples that is on a busy machine.
+    """
+    faults = []
+    early, late = (
+        [at for at, begun in enumerate(samples.begun) if low * trials <= begun <= high * trials]
+        for low, high in ((0.1, 0.5), (0.7, 1.0))
+    )
+    if not early or not late:
+        return [f"too few samples: {len(early)} early, {len(late)} late ones"]
     for name, values, allowed in (
         ("bytes of memory", samples.bytes, GROWTH_BYTES),
         ("descriptors", samples.descriptors, 2),
         ("threads", samples.threads, 1),
     ):
-        early, late = (statistics.median(part) for part in (values[tenth : 2 * tenth] or values, values[-tenth:]))
-        if late - early > allowed:
-            faults.append(f"{name} grew from {early:.0f} to {late:.0f}")
+        before, after = (statistics.median(values[at] for at in part) for part in (early, late))
+        if after - before > allowed:
+            faults.append(f"{name} grew from {before:.0f} to {after:.0f}")
     return faults
 
 
