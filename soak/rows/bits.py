@@ -135,7 +135,7 @@ def _in_training_checkpoints(context: Context, result: RowResult) -> None:
             ended = copy.go()
             result.tried += 1
             logs = "".join(log.read_text() for log in copy.run.rglob("log.jsonl"))
-            faults = _faults(ended, copy, whole.hash, "passed over" in logs, only=f"-{method}-")
+            faults = _faults(ended, copy, whole.hash, "passed over" in logs, only=f"-bce-{method}-")
             result.blame(faults, f"checkpoint of a training, {where}")
 
 

@@ -271,6 +271,20 @@ def test_the_packaged_demo_is_stored_when_first_asked_for(home: Home) -> None:
     assert find_dataset(home, "demo").texts("train") == again.texts("train")
 
 
+def test_a_label_that_changed_on_the_disk_is_never_trained_on(home: Home) -> None:
+    own, packaged = write_dataset(home, example()), find_dataset(home, "demo")
+    for dataset in (own, packaged):
+        path = dataset.folder / "train.labels.i32"
+        content = bytearray(path.read_bytes())
+        content[0] ^= 1  # another label, of the same size
+        path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="its hash is another"):
+        find_dataset(home, own.name)
+    again = find_dataset(home, "demo")  # the package has it
+    assert (again.fingerprint, again.folder) == (packaged.fingerprint, packaged.folder)
+    assert open_dataset(again.folder, verify=True).size("train") == packaged.size("train")
+
+
 def test_a_packaged_corpus_that_was_updated_is_stored_anew(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = find_dataset(home, "demo")
     shutil.copytree(importing.PACKAGED, tmp_path / "corpora")
