@@ -168,7 +168,7 @@ def test_which_models_are_decoders(model_of: Callable[..., Path], family: str, e
 
 def test_what_rows_belong_to_is_stored_with_their_outputs(work_of: WorkOf, tmp_path: Path) -> None:
     groups = ["a", "", "b", "a", "", "b"]
-    rows = [Row(str(number), "a text", (number % 2,), group=group) for number, group in enumerate(groups)]
+    rows = [Row(str(number), f"text {number}", (number % 2,), group=group) for number, group in enumerate(groups)]
     dataset = write_dataset(Home(tmp_path / "home"), Import("grouped", ("x", "y"), dict.fromkeys(SPLITS, rows)))
     work = work_of(dataset, trial_of(dataset, "majority"), "bert")
     baselines.majority(work)
@@ -179,6 +179,8 @@ def test_what_rows_belong_to_is_stored_with_their_outputs(work_of: WorkOf, tmp_p
 
 
 def test_rows_that_stand_alone_have_no_clusters(work_of: WorkOf, many: Dataset) -> None:
-    work = work_of(many, trial_of(many, "majority"), "bert")
+    trial = trial_of(many, "majority")
+    alone = trial.model_copy(update={"task": trial.task.model_copy(update={"clusters": "none"})})
+    work = work_of(many, alone, "bert")
     baselines.majority(work)
     assert Outputs.read(work.attempt.product / "test.npz").clusters is None

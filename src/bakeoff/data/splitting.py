@@ -14,6 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 THOUSAND = 1_000
 MOST_ROUNDS, MOST_EXCHANGES = 20, 200
@@ -33,6 +35,24 @@ def group_numbers(groups: Sequence[Hashable]) -> NDArray[np.int64]:
     """
     known: dict[Hashable, int] = {}
     return np.array([known.setdefault(group or ("alone", row), len(known)) for row, group in enumerate(groups)], dtype=np.int64)
+
+
+def linked_numbers(partitions: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Rows that are linked by any of several partitions, directly or over others.
+
+    Args:
+        partitions: at least one; the part of each row as a number from 0, [N].
+
+    Returns:
+        Numbers from 0 in the order of their first rows, [N].
+    """
+    rows = len(partitions[0])
+    first = np.tile(np.arange(rows), len(partitions))
+    sizes = [int(part.max(initial=-1)) + 1 for part in partitions]
+    second = np.concatenate([part + rows + sum(sizes[:number]) for number, part in enumerate(partitions)])
+    nodes = rows + sum(sizes)
+    links = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(nodes, nodes))
+    return group_numbers([f"{number}" for number in connected_components(links, directed=False)[1][:rows].tolist()])
 
 
 def linked_groups(pairs: Sequence[tuple[str, str]]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -332,19 +331,6 @@ class Outputs:
                 return Outputs(ids, archive["outputs"], archive["gold"], Answers.of(archive), archive.get("clusters"))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise FormatError(f"stored outputs cannot be read: {error}", str(path), "run the trial again") from error
-
-
-def number_clusters(names: Sequence[str]) -> NDArray[np.int32]:
-    """Number what examples belong to.
-
-    Args:
-        names: of what each example belongs to, [N]; an empty one stands for an example that stands alone.
-
-    Returns:
-        Numbers from 0 in the order of their first examples, [N]; each that stands alone has one of its own.
-    """
-    known: dict[str | int, int] = {}
-    return np.array([known.setdefault(name or place, len(known)) for place, name in enumerate(names)], dtype=np.int32)
 
 
 def file_entry(path: Path) -> FileEntry:

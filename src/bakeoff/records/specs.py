@@ -25,6 +25,9 @@ Schedule = Literal["cosine", "linear", "constant"]
 Pooling = Literal["first", "mean", "last", "pooler"]
 
 
+Clusters = Literal["near-duplicates", "groups", "none"]
+
+
 class Spec(BaseModel):
     """Base of all specs: frozen, strict, unknown keys refused."""
 
@@ -61,6 +64,7 @@ class TaskSpec(Spec):
         data_seed: governs which examples the limits draw.
         stride: for `qa`: tokens of the context that neighbouring windows share; None for other kinds.
         max_answer: for `qa`: tokens that an answer may have at most; None for other kinds.
+        clusters: what examples belong together by, for the statistics.
     """
 
     name: str
@@ -75,6 +79,7 @@ class TaskSpec(Spec):
     data_seed: int = 0
     stride: int | None = Field(default=None, ge=0)
     max_answer: int | None = Field(default=None, ge=1)
+    clusters: Clusters = "near-duplicates"
 
     @property
     def finds_spans(self) -> bool:
@@ -197,6 +202,8 @@ class TrialSpec(Spec):
         del body["task"]["name"], body["recipe"]["name"]
         # what only questions have is no part of other trials' ids
         body["task"] = {key: value for key, value in body["task"].items() if key not in QA_KEYS or value is not None}
+        if body["task"]["clusters"] == TaskSpec.model_fields["clusters"].default:
+            del body["task"]["clusters"]
         if body["recipe"]["treatment"] is None:
             del body["recipe"]["treatment"]  # nor what only treated data have
         if body["recipe"]["model"]:

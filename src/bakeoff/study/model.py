@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from bakeoff.errors import Fault
 from bakeoff.records.compositions import Composition, Source
-from bakeoff.records.specs import Component, Pooling, TreatmentSpec
+from bakeoff.records.specs import Clusters, Component, Pooling, TreatmentSpec
 from bakeoff.study.entries import Entry
 from bakeoff.study.label_maps import map_body
 from bakeoff.study.rounds import Phase, Sweep
@@ -123,6 +123,7 @@ class Task(Entry):
         test_limit: the same for test.
         stride: for `qa`: tokens of the context that neighbouring windows share; None for other kinds.
         max_answer: for `qa`: tokens that an answer may have at most; None for other kinds.
+        clusters: what examples belong together by, for the statistics.
     """
 
     dataset: str
@@ -136,6 +137,7 @@ class Task(Entry):
     test_limit: int | None = None
     stride: int | None = None
     max_answer: int | None = None
+    clusters: Clusters = "near-duplicates"
 
 
 class Study(BaseModel):

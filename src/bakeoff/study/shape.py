@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
-from bakeoff.records.specs import Pooling, Precision, Schedule
+from bakeoff.records.specs import Clusters, Pooling, Precision, Schedule
 from bakeoff.study.entries import Entry, Interval, Name, Seed, Text
 from bakeoff.study.quantities import Duration, Says, Size
 from bakeoff.study.rounds import Phase, Sweep
@@ -284,6 +284,9 @@ class TaskEntry(Entry):
         test_limit: the same for test.
         stride: for `qa`: tokens of the context that neighbouring windows share; without it, a third of `max_length`.
         max_answer: for `qa`: tokens that an answer may have at most; without it, 30.
+        clusters: what examples belong together by, for the statistics, which count clusters and not examples:
+            `near-duplicates` (texts that are the same or nearly, and groups), `groups` (dialogues, articles, contexts) alone,
+            or `none`.
     """
 
     dataset: Text | None = None
@@ -300,6 +303,7 @@ class TaskEntry(Entry):
     test_limit: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=0)] | None = None
     max_answer: Annotated[int, Field(ge=1)] | None = None
+    clusters: Clusters = "near-duplicates"
 
 
 class MatrixEntry(Entry):

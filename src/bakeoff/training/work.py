@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bakeoff.data.clusters import find_clusters
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.limits import sample_rows
 from bakeoff.records.paths import AttemptFolder
-from bakeoff.records.results import Outputs, Result, file_entry, number_clusters
+from bakeoff.records.results import Outputs, Result, file_entry
 from bakeoff.records.specs import TrialSpec
 from bakeoff.tasks.kinds import TaskKind, make_task
 from bakeoff.training.progress import Progress
@@ -142,7 +143,8 @@ class Work:
         return self.dataset.targets(split, self.rows(split))
 
     def clusters(self, split: str) -> NDArray[np.int32] | None:
-        """What those rows belong to, for the statistics: examples of one dialogue say less than as many of their own.
+        """What those rows belong to, for the statistics: examples of one dialogue, or near duplicates, say less than as many
+        of their own.
 
         Args:
             split: the split.
@@ -150,9 +152,7 @@ class Work:
         Returns:
             A number a row, the same for rows that belong together, [N]; None where every row stands alone.
         """
-        if not self.dataset.has("groups"):
-            return None
-        return number_clusters(self.dataset.groups(split, self.rows(split)))
+        return find_clusters(self.dataset, split, self.rows(split), self.trial.task.clusters)
 
     def hand_in(
         self,
