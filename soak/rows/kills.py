@@ -105,10 +105,12 @@ def _redone(study: Subject) -> list[str]:
         reached = 0
         for number in study.folder.trial(folder.name).attempt_numbers():
             attempt = folder / "attempts" / str(number)
+            steps = [*_records(attempt / "steps.jsonl"), *_records(attempt / "log.jsonl", "step")]
+            if not steps:  # killed before it made any
+                continue
             begun = max((int(record["step"]) for record in _records(attempt / "log.jsonl", "resume")), default=0)
             if reached - begun > CHECKPOINT_STEPS:
                 faults.append(f"attempt {number} began at step {begun}, and {reached} had been made before ({folder})")
-            steps = [*_records(attempt / "steps.jsonl"), *_records(attempt / "log.jsonl", "step")]
             reached = max([reached, *(int(record["step"]) for record in steps)])
     return faults
 
