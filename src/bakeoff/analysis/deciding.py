@@ -49,11 +49,34 @@ def fitted_decision(task: TaskSpec, labels: Sequence[str], validation: Outputs, 
     return Decision(labels=list(labels), rule=chosen, thresholds=spread, temperature=temperature)
 
 
-def _as_number(rule: str) -> float:
+def with_rule(decision: Decision, task: TaskSpec, rule: str) -> Decision:
+    """The decision of an export at another threshold.
+
+    Args:
+        decision: as exported.
+        task: what it solves.
+        rule: a threshold as text; empty, or the rule that it has, leaves it as it is.
+
+    Returns:
+        The decision.
+
+    Raises:
+        RunError: if the rule is none that an export can change to: what was fitted on validation is fixed in it.
+    """
+    if rule in ("", decision.rule):
+        return decision
+    if task.kind != "multilabel":
+        raise RunError(f"tasks of the kind {task.kind} have no rule to choose", f"--rule {rule}", "leave it out")
+    threshold = _as_number(rule, exported=True)
+    return decision.model_copy(update={"rule": rule, "thresholds": [threshold] * len(decision.labels)})
+
+
+def _as_number(rule: str, exported: bool = False) -> float:
     try:
         value = float(rule)
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1:
-        raise RunError(f"there is no rule {rule!r}", "--rule", f"{TUNED}, {PER_LABEL}, or a threshold between 0 and 1")
+        fitted = "" if exported else f"{TUNED}, {PER_LABEL}, or "
+        raise RunError(f"there is no rule {rule!r}", "--rule", f"{fitted}a threshold between 0 and 1")
     return value

@@ -7,6 +7,7 @@ print(api.analyse(summary.run.root).tasks[0].leader)
 
 from __future__ import annotations
 
+from bakeoff.api.exports import Exported, ExportOptions, export
 from bakeoff.api.losses import draw_losses, inspect_losses
 from bakeoff.api.predicted_files import FileOptions, open_source, predict_file, predict_path
 from bakeoff.api.predicting import Prediction, Predictor
@@ -18,6 +19,8 @@ from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, p
 
 __all__ = [
     "Choice",
+    "ExportOptions",
+    "Exported",
     "FileOptions",
     "PlannedStudy",
     "Prediction",
@@ -34,6 +37,7 @@ __all__ = [
     "estimate",
     "example_texts",
     "explain",
+    "export",
     "fetch",
     "fetch_model",
     "find_run",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bakeoff.records.specs import RecipeSpec
 
 CLASSIFIER = "classifier.safetensors"
+EXPORTED = "bakeoff.json"
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Choice:
         task: the task; empty takes the only one.
         seed: the seed; None takes the best on validation among the models that were kept.
         rule: how probabilities become labels: `tuned`, `per-label`, or a threshold; empty takes the rule of the task's metric.
+        base: folder of the pretrained model of an exported adapter; empty looks where models are usually found.
     """
 
     recipe: str = ""
     task: str = ""
     seed: int | None = None
     rule: str = ""
+    base: str = ""
 
 
 def find_served(target: str | Path, choice: Choice | None = None) -> Served:
@@ -51,11 +54,28 @@ def find_served(target: str | Path, choice: Choice | None = None) -> Served:
         ModelError: if the pretrained model that it stands on is not here.
     """
     chosen = choice or Choice()
-    run, recipe = _split(str(target))
-    if recipe and chosen.recipe and recipe != chosen.recipe:
-        raise RunError(f"two recipes are named: {recipe} and {chosen.recipe}", str(target), "name one")
-    record = _find_trial(run, Choice(recipe or chosen.recipe, chosen.task, chosen.seed))
-    return served_trial(run, record, chosen.rule)
+    if str(target) and (Path(target) / EXPORTED).is_file():
+        return served_export(Path(target).absolute(), chosen)
+    return served_trial(*find_trial(target, chosen), chosen.rule)
+
+
+def find_trial(target: str | Path | None, choice: Choice) -> tuple[RunFolder, TrialRecord]:
+    """The trial that an argument means.
+
+    Args:
+        target: a run folder or the name of one in `runs/`, `:recipe` behind it if need be; None means the newest.
+        choice: what the argument does not say.
+
+    Returns:
+        The run, and a complete trial whose model was kept.
+
+    Raises:
+        RunError: if there is no such run, recipe, task or seed, or its model was not kept.
+    """
+    run, recipe = _split(str(target or ""))
+    if recipe and choice.recipe and recipe != choice.recipe:
+        raise RunError(f"two recipes are named: {recipe} and {choice.recipe}", str(target), "name one")
+    return run, _find_trial(run, Choice(recipe or choice.recipe, choice.task, choice.seed))
 
 
 def _split(target: str) -> tuple[RunFolder, str]:
@@ -164,6 +184,59 @@ def served_trial(run: RunFolder, record: TrialRecord, rule: str = "", name: str 
         sha256={CLASSIFIER: training["weights_sha256"]},
         packed=None if training.get("packed", True) else False,
     )
+
+
+def served_export(folder: Path, choice: Choice) -> Served:
+    """An exported model.
+
+    Args:
+        folder: holds `bakeoff.json`.
+        choice: its rule may be a threshold; nothing else is left to choose.
+
+    Returns:
+        The model; its files are verified before they are read.
+
+    Raises:
+        RunError: if something else is asked of it than it is.
+        ModelError: if it is an adapter, and the pretrained model is not here with the content that it was trained on.
+    """
+    from bakeoff.analysis.deciding import with_rule
+    from bakeoff.records.serving import Export, Served
+
+    export = Export.read(folder / EXPORTED)
+    for what, asked, known in (
+        ("recipe", choice.recipe, export.recipe.name),
+        ("task", choice.task, export.task.name),
+        ("seed", choice.seed, export.seed),
+    ):
+        if asked not in ("", None, known):
+            raise RunError(f"the export is of the {what} {known}, not {asked}", str(folder), f"leave --{what} out")
+    return Served(
+        name=export.name,
+        form=export.form,
+        trial=export.trial,
+        seed=export.seed,
+        task=export.task,
+        recipe=export.recipe,
+        decision=with_rule(export.decision, export.task, choice.rule),
+        pairs=export.pairs,
+        folder=str(folder),
+        base=str(_base_of_adapter(export.recipe, choice.base)) if export.form == "adapter" else "",
+        sha256={name: entry.sha256 for name, entry in export.manifest.items()},
+    )
+
+
+def _base_of_adapter(recipe: RecipeSpec, folder: str) -> Path:
+    from bakeoff.hub.models import locate_model
+    from bakeoff.records.paths import Home
+
+    assert recipe.model is not None
+    name = str(Path(folder).absolute()) if folder else recipe.model.name
+    located = locate_model(Home.default(), name, "" if folder else recipe.model.revision)
+    if located.spec.fingerprint != recipe.model.fingerprint:
+        problem = f"the model {name} has not the content that the adapter was trained on"
+        raise ModelError(problem, str(located.folder), "--base FOLDER: the pretrained model")
+    return located.folder
 
 
 def _reads_pairs(record: TrialRecord) -> bool:

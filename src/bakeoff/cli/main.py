@@ -15,6 +15,7 @@ from bakeoff.cli import (
     compare,
     data,
     explain,
+    export,
     fetch,
     init,
     logs,
@@ -69,6 +70,7 @@ for verb in (
     logs,
     clean,
     losses,
+    export,
     predict,
     schema,
 ):

@@ -348,6 +348,11 @@ class RunFolder:
         return self.root / "figures"
 
     @property
+    def exports(self) -> Path:
+        """`exports/`: models of the run in other forms, `<task>-<recipe>-s<seed>/<form>/`."""
+        return self.root / "exports"
+
+    @property
     def lock(self) -> Path:
         """`lock`: held by the runner while it runs."""
         return self.root / "lock"

@@ -120,21 +120,33 @@ class Export(Spec):
 
 
 class Verification(Spec):
-    """How an export compares with what it was made of, on validation examples.
+    """How an export compares with what it was made of, in float32 and on validation examples.
 
     Attributes:
         examples: how many were compared, N.
-        largest_difference: largest absolute difference of an output, over the largest absolute output.
+        metric: the task's metric.
+        largest_difference: largest absolute difference of an output.
+        largest_output: largest absolute output of the original.
+        tolerance: what that difference may be at most, over the largest output; null means that it is told, not limited.
         changed: examples whose answer differs.
-        tolerance: largest difference that was allowed; null means that it was reported, not limited.
-        allowed_changed: share of changed answers that was allowed.
+        score: the metric of the export.
+        original: the metric of what it was made of.
+        low: lower end of the 95 % interval of their difference, for these models on fresh examples.
+        high: its upper end.
+        allowed_loss: by how much the metric may be worse.
     """
 
     examples: int
-    largest_difference: float
-    changed: int
+    metric: str
+    largest_difference: Number
+    largest_output: Number
     tolerance: float | None
-    allowed_changed: float
+    changed: int
+    score: Number
+    original: Number
+    low: Number
+    high: Number
+    allowed_loss: float
 
 
 class Order(Spec):
@@ -170,6 +182,32 @@ class Order(Spec):
             The order.
         """
         return Order.model_validate(read_document(path, "order", ORDER_VERSION))
+
+
+class ExportOrder(Order):
+    """The order of a job that exports: of one model, in several forms.
+
+    Attributes:
+        forms: the forms.
+        dataset: folder of the dataset on whose validation examples exports are compared.
+        validation: the trial's stored outputs of those examples.
+    """
+
+    forms: list[Form]
+    dataset: str
+    validation: str
+
+    @staticmethod
+    def read(path: Path) -> ExportOrder:
+        """Read `order.json`.
+
+        Args:
+            path: where.
+
+        Returns:
+            The order.
+        """
+        return ExportOrder.model_validate(read_document(path, "order", ORDER_VERSION))
 
 
 Export.model_rebuild()

@@ -319,7 +319,7 @@ class JobSpec(Spec):
         smoke: for `smoke`: what is tried, of `measure`, `steps` and `sanity`.
     """
 
-    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict"]
+    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export"]
     id: str
     families: list[str] = Field(default_factory=list)
     trial: TrialSpec | None = None

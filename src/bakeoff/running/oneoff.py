@@ -18,16 +18,19 @@ from bakeoff.running.executors import InlineExecutor
 from bakeoff.running.interrupts import Interrupts
 from bakeoff.running.processes import describe_exit
 from bakeoff.running.warm import WORKER_COMMAND
-from bakeoff.running.watching import Cause, Clock, Limits, Stop, watch
+from bakeoff.running.watching import Cause, Clock, Limits, OnRecord, Stop, watch
 
 
-def run_job(folder: AttemptFolder, job: JobSpec, worker: tuple[str, ...] = WORKER_COMMAND) -> Outcome:
+def run_job(
+    folder: AttemptFolder, job: JobSpec, worker: tuple[str, ...] = WORKER_COMMAND, progress: OnRecord | None = None
+) -> Outcome:
     """Run one job to its end.
 
     Args:
         folder: its folder.
         job: what to do.
         worker: how the worker is started.
+        progress: called with each record of its log; None where nobody wants them.
 
     Returns:
         The outcome, which is complete.
@@ -37,7 +40,7 @@ def run_job(folder: AttemptFolder, job: JobSpec, worker: tuple[str, ...] = WORKE
         KeyboardInterrupt: if a signal came meanwhile.
     """
     with Interrupts() as interrupts, InlineExecutor(worker, echo=False) as executor:
-        ending = watch(executor, executor.start(folder, job), Limits(), Stop(interrupts, Clock()))
+        ending = watch(executor, executor.start(folder, job), Limits(), Stop(interrupts, Clock()), progress)
     if ending.cause is Cause.INTERRUPT:
         raise KeyboardInterrupt
     outcome = read_outcome(folder)

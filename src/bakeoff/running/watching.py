@@ -279,7 +279,7 @@ class Watch:
         return None
 
 
-def watch(executor: Executor, handle: Handle, limits: Limits, stop: Stop) -> Ending:
+def watch(executor: Executor, handle: Handle, limits: Limits, stop: Stop, progress: OnRecord | None = None) -> Ending:
     """Wait for the end of the only job that runs, and bring it about if need be.
 
     Args:
@@ -287,11 +287,12 @@ def watch(executor: Executor, handle: Handle, limits: Limits, stop: Stop) -> End
         handle: the job.
         limits: time limits.
         stop: what can end the whole run.
+        progress: called with each record of its log; None where nobody wants them.
 
     Returns:
         How it ended.
     """
-    watched = Watch(executor, [handle], limits)
+    watched = Watch(executor, [handle], limits, progress)
     while not watched.is_over:
         for ended in executor.poll(TICK_SECONDS):
             watched.take(ended)

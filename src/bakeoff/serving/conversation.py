@@ -47,7 +47,7 @@ def converse(order: Order, source: BinaryIO, sink: BinaryIO) -> int:
     Returns:
         How many blocks were answered.
     """
-    predictors = [Predictor.load(served, order.precision) for served in order.models]
+    predictors = [Predictor.load(served, order.precision, order.threads) for served in order.models]
     _say(sink, {"ready": [_introduce(predictor) for predictor in predictors]})
     answered = 0
     # the asker may be gone while we answer: that is an end like any other

@@ -16,16 +16,22 @@ from torch import Tensor
 from bakeoff.catalog import registry
 from bakeoff.errors import ModelError
 from bakeoff.records.files import sha256_file
-from bakeoff.records.serving import Served
+from bakeoff.records.serving import Form, Served
 from bakeoff.records.specs import Pooling, Precision
-from bakeoff.training.adapting import adapt, load_trained
+from bakeoff.serving.padded import GRAPH, OnnxModel
+from bakeoff.training.adapting import ADAPTER, adapt, load_trained
 from bakeoff.training.arithmetic import accelerator_for
-from bakeoff.training.backbone import Backbone
+from bakeoff.training.backbone import Backbone, load_config
 from bakeoff.training.batches import Batch
 from bakeoff.training.classifier import Classifier
 from bakeoff.training.spans import SpanFinder
 
 CLASSIFIER = "classifier.safetensors"
+ADAPTER_FILE = "adapter_model.safetensors"
+PEFT_PREFIX = "base_model.model."
+"""What PEFT puts before the names of an adapter's weights."""
+HEADS = ("classifier", "score", "qa_outputs")
+"""What classes of transformers call the one linear layer that is their head."""
 
 
 class Model(Protocol):
@@ -93,33 +99,117 @@ def load_classifier(served: Served) -> Classifier:
     """
     verify(served)
     recipe, blank = served.recipe, not served.base
-    points = served.task.kind == "qa"
-    # what points at tokens pools nothing
-    pooling: Pooling = "first" if points else recipe.pooling or "mean"
-    backbone = Backbone(Path(served.folder if blank else served.base), pooling, packed=served.packed, blank=blank)
+    backbone = Backbone(Path(served.folder if blank else served.base), _pooling(served), packed=served.packed, blank=blank)
     if registry.method(recipe.method.name).features:
         backbone.requires_grad_(False)
     else:
         adapt(backbone, recipe.method, served.seed)
-    outputs = len(served.decision.labels)
-    model = SpanFinder(backbone, served.seed) if points else Classifier(backbone, outputs, served.seed)
+    model = _head_on(backbone, served)
     load_trained(model, load_file(Path(served.folder) / CLASSIFIER))
     return model.eval()
 
 
-def load_model(served: Served, precision: Precision | None = None) -> TorchModel:
+def load_merged(served: Served) -> Classifier:
+    """An exported model of transformers' own as a classifier of ours, which runs without padding where its family can.
+
+    Args:
+        served: a model in the form `merged`.
+
+    Returns:
+        The classifier on the CPU, in evaluation mode.
+
+    Raises:
+        ModelError: if its files were changed, are missing, or do not fit.
+    """
+    verify(served)
+    folder = Path(served.folder)
+    backbone = Backbone(folder, _pooling(served), packed=served.packed)
+    model = _head_on(backbone, served)
+    head = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        head.update({name: tensor for name, tensor in load_file(path).items() if name.rpartition(".")[0] in HEADS})
+    if len(head) != 2:
+        raise ModelError("the export has no head, or more than one", str(folder), "export it again")
+    model.head.load_state_dict({name.rpartition(".")[2]: tensor for name, tensor in head.items()})
+    return model.eval()
+
+
+def load_adapter(served: Served) -> Classifier:
+    """An exported adapter on its pretrained model, apart.
+
+    Args:
+        served: a model in the form `adapter`.
+
+    Returns:
+        The classifier on the CPU, in evaluation mode.
+
+    Raises:
+        ModelError: if its files were changed, are missing, or do not fit.
+    """
+    verify(served)
+    tensors = {}
+    for name, tensor in load_file(Path(served.folder) / ADAPTER_FILE).items():
+        part = name.removeprefix(PEFT_PREFIX)
+        owner, _, kind = part.rpartition(".")
+        if owner in HEADS:
+            tensors[f"head.{kind}"] = tensor
+            continue
+        # the stock model's own name for its body stands first
+        inner = part.partition(".")[2]
+        layer, found, rest = inner.partition(".lora_")
+        tensors[f"backbone.model.{layer}{found}{rest.partition('.')[0]}.{ADAPTER}.weight"] = tensor
+    backbone = Backbone(Path(served.base), _pooling(served), packed=served.packed)
+    adapt(backbone, served.recipe.method, served.seed)
+    model = _head_on(backbone, served)
+    load_trained(model, tensors)
+    return model.eval()
+
+
+def _pooling(served: Served) -> Pooling:
+    """What points at tokens pools nothing."""
+    return "first" if served.task.kind == "qa" else served.recipe.pooling or "mean"
+
+
+def _head_on(backbone: Backbone, served: Served) -> Classifier:
+    if served.task.kind == "qa":
+        return SpanFinder(backbone, served.seed)
+    return Classifier(backbone, len(served.decision.labels), served.seed)
+
+
+TORCH_FORMS: dict[Form, Callable[[Served], Classifier]] = {
+    "trained": load_classifier,
+    "merged": load_merged,
+    "adapter": load_adapter,
+}
+
+
+def load_model(served: Served, precision: Precision | None = None, threads: int = 1) -> Model:
     """A model ready for use.
 
     Args:
         served: the model.
-        precision: of its arithmetic; None means its recipe's.
+        precision: of its arithmetic; None means its recipe's. ONNX graphs have theirs.
+        threads: CPU threads of ONNX graphs; torch has its own setting.
 
     Returns:
         The model on this machine's device.
+
+    Raises:
+        ModelError: if its files were changed or do not fit, or another precision is asked of a graph.
     """
-    classifier = load_classifier(served)
+    if served.form not in TORCH_FORMS:
+        return _load_graph(served, precision, threads)
+    classifier = TORCH_FORMS[served.form](served)
     assert isinstance(classifier.backbone, Backbone)
     trained = served.recipe.training.precision if served.recipe.training else "fp32"
     accelerator = accelerator_for(precision or trained, classifier.backbone.family)
     classifier.to(accelerator.device)
     return TorchModel(classifier, accelerator.autocast)
+
+
+def _load_graph(served: Served, precision: Precision | None, threads: int) -> OnnxModel:
+    verify(served)
+    if precision not in (None, "fp32"):
+        raise ModelError(f"a graph computes in the precision that it was exported with, not in {precision}", served.name)
+    padding = load_config(Path(served.folder)).pad_token_id or 0
+    return OnnxModel.open(Path(served.folder) / GRAPH, padding, threads)

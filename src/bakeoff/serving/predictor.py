@@ -16,7 +16,7 @@ from bakeoff.records.serving import Served
 from bakeoff.records.specs import Precision
 from bakeoff.serving.deciding import Said, check_finite, give_answers, give_labels
 from bakeoff.serving.loading import Model, load_model
-from bakeoff.serving.rows import SPLIT, Encoded, Encoder, Texts, read_spans
+from bakeoff.serving.rows import SPLIT, Encoded, Encoder, Texts, read_answers_of
 from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.training.batches import evaluation_batches
 
@@ -45,12 +45,13 @@ class Predictor:
     budget: int = BUDGET
 
     @staticmethod
-    def load(served: Served, precision: Precision | None = None) -> Predictor:
+    def load(served: Served, precision: Precision | None = None, threads: int = 1) -> Predictor:
         """Load a model with its tokenizer.
 
         Args:
             served: the model.
             precision: of its arithmetic; None means its recipe's.
+            threads: CPU threads of ONNX graphs.
 
         Returns:
             The predictor.
@@ -58,7 +59,7 @@ class Predictor:
         Raises:
             ModelError: if its files were changed or do not fit.
         """
-        model = load_model(served, precision)
+        model = load_model(served, precision, threads)
         return Predictor(served, Encoder.of(served.task, load_tokenizer(Path(served.folder))), model)
 
     def predict(self, texts: Texts) -> Said:
@@ -108,9 +109,9 @@ class Predictor:
             check_finite(outputs, self.served.name)
             return give_labels(self.served.decision, task.kind == "single-label", outputs)
         assert task.max_answer is not None
-        scores, best = read_spans(encoded, outputs, task.max_answer)
+        scores, answers = read_answers_of(encoded, outputs, task.max_answer)
         check_finite(scores, self.served.name)
-        return give_answers(self.served.decision, scores, best)
+        return give_answers(self.served.decision, scores, answers.best)
 
     def stream(self, blocks: Iterable[Texts]) -> Iterator[Said]:
         """Answer blocks of texts one after another; the next is tokenised while the model reads this one.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.errors import DataError
+from bakeoff.records.answers import Answers
 from bakeoff.records.specs import TaskSpec
 from bakeoff.tasks.spans import Asked, decode
 from bakeoff.tasks.tokens import TokenStore, encode_chunk, usable
@@ -104,21 +105,23 @@ class Encoder:
         return WindowStore.of_windows(cut_windows(texts.first, texts.second, self.tokenizer, cut), SPLIT)
 
 
-def read_spans(encoded: Encoded, logits: NDArray[np.float32], longest: int) -> tuple[NDArray[np.float32], list[str]]:
-    """The best answer to each question.
+def read_answers_of(
+    encoded: Encoded, logits: NDArray[np.float32], longest: int, accepted: list[tuple[str, ...]] | None = None
+) -> tuple[NDArray[np.float32], Answers]:
+    """The best answers to each question.
 
     Args:
         encoded: questions with their contexts.
         logits: of their windows, [W, 2, T].
         longest: tokens that an answer may have at most.
+        accepted: accepted answers, [N]; None where they are not known.
 
     Returns:
-        Scores of "no answer" and of the best answer, [N, 2]; and the answers, [N].
+        Scores of "no answer" and of the best answer, [N, 2]; and the answers.
     """
     store, texts = encoded.store, encoded.texts
     assert isinstance(store, WindowStore)
     assert texts.second is not None
     rows = np.arange(len(texts.first))
-    asked = Asked(SPLIT, rows, texts.second, [()] * len(rows))
-    scores, answers = decode(store, asked, encoded.rows, logits, longest)
-    return scores, answers.best
+    asked = Asked(SPLIT, rows, texts.second, accepted or [()] * len(rows))
+    return decode(store, asked, encoded.rows, logits, longest)

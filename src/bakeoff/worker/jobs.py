@@ -227,6 +227,34 @@ def predict(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str
     return {"blocks": converse(order, *streams)}
 
 
+def export(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Write a trained model in other forms, with the outputs of each on validation.
+
+    Args:
+        job: says no more than the kind.
+        folder: the job's folder; its `order.json` names model and forms.
+        progress: the child's log.
+
+    Returns:
+        The forms.
+    """
+    from bakeoff.data.dataset import open_dataset
+    from bakeoff.records.results import Outputs
+    from bakeoff.records.serving import ExportOrder
+    from bakeoff.serving import exporting
+    from bakeoff.serving.rows import Texts
+    from bakeoff.training.arithmetic import settle
+
+    order = ExportOrder.read(folder.order)
+    settle(order.threads, deterministic=False)
+    dataset, template = open_dataset(Path(order.dataset)), Outputs.read(Path(order.validation))
+    rows = exporting.rows_of(template.ids, dataset.ids("validation"))
+    second = dataset.seconds("validation", rows) if dataset.has("seconds") else None
+    texts = Texts(dataset.texts("validation", rows), second)
+    exporting.export(order, texts, template, folder.product, lambda text: progress.say("note", text=text))
+    return {"forms": order.forms}
+
+
 def stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
     """A job without torch, for trying runners.
 
@@ -251,6 +279,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "losses": losses,
     "smoke": smoke,
     "predict": predict,
+    "export": export,
     "stub": stub,
 }
 

@@ -1,0 +1,120 @@
+"""`api.export` end to end, its job in this process: folders, records, cards; and what it refuses to overwrite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from accelerate.state import AcceleratorState
+
+from bakeoff import api
+from bakeoff.errors import FormatError, ModelError, RunError
+from bakeoff.records.paths import AttemptFolder, Home
+from bakeoff.records.results import Outcome, State, verify_manifest
+from bakeoff.records.serving import Export
+from bakeoff.records.specs import JobSpec
+from bakeoff.running import oneoff
+from bakeoff.serving.predictor import Predictor
+from bakeoff.serving.rows import Texts
+from bakeoff.testing.models import make_tiny_model
+from bakeoff.training.progress import Progress
+from bakeoff.worker.jobs import JOBS
+from kept import Kept, make_run
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return make_run(tmp_path_factory.mktemp("kept"), tasks=("tiny", "pairs"), recipes=("full", "lora"))
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Jobs run here: starting a process takes longer than they do."""
+
+    def run(folder: AttemptFolder, job: JobSpec, worker: tuple[str, ...], progress: Callable[..., None]) -> Outcome:
+        log = Progress(folder.log)
+        facts: dict[str, Any] = JOBS[job.kind](job, folder, log)
+        log.close()
+        progress({"event": "note", "text": "done"}, 0.0)
+        return Outcome(state=State.COMPLETE, facts=facts)
+
+    monkeypatch.setattr(oneoff, "run_job", run)
+    yield
+    torch.use_deterministic_algorithms(False)
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_an_export_stands_with_its_record_and_its_card(kept: Kept) -> None:
+    told: list[str] = []
+    choice, options = api.Choice("lora", "tiny", 1), api.ExportOptions(("merged", "adapter"), threads=1)
+    found = api.export(kept.run.root, choice, options, told.append)
+    assert told == ["done"]
+    assert [one.form for one in found] == ["merged", "adapter"]
+    assert not list(Home.default().jobs.glob("export-*"))
+    for one in found:
+        assert one.folder.parent.parent == kept.run.exports
+        record = Export.read(one.folder / "bakeoff.json")
+        assert verify_manifest(one.folder, record.manifest) == []
+        assert record.verification.changed == 0
+        card = (one.folder / "README.md").read_text()
+        front = yaml.safe_load(card.split("---")[1])
+        assert front["library_name"] == ("transformers" if one.form == "merged" else "peft")
+        assert "## Verdict" in card
+        assert "## Limits" in card
+        assert record.trial in card
+    merged = api.find_served(found[0].folder)
+    text = Texts(["what a happy day"])
+    said = Predictor.load(merged).predict(text)
+    assert said.labels == Predictor.load(api.find_served(kept.run.root, choice)).predict(text).labels
+    with pytest.raises(RunError, match="of the recipe lora, not full"):
+        api.find_served(found[0].folder, api.Choice("full"))
+    assert api.find_served(found[0].folder, api.Choice(rule="0.2")).decision.thresholds == [0.2] * 3
+    # the adapter stands on a folder that has no name: it is asked for
+    with pytest.raises(ModelError):
+        api.find_served(found[1].folder)
+    placed = api.find_served(found[1].folder, api.Choice(base=str(kept.model)))
+    assert Predictor.load(placed).predict(text).labels == said.labels
+    with pytest.raises(ModelError, match="not the content"):
+        api.find_served(found[1].folder, api.Choice(base=str(_other_model(kept))))
+
+
+def _other_model(kept: Kept) -> Path:
+    return make_tiny_model(kept.run.root.parent / "other", "bert", seed=9)
+
+
+def test_again_replaces_and_nothing_else_is_touched(kept: Kept, tmp_path: Path) -> None:
+    choice = api.Choice("full", "pairs", 1)
+    target = tmp_path / "mine"
+    options = api.ExportOptions(("merged",), target, threads=1)
+    first = api.export(kept.run.root, choice, options)
+    (target / "stale.txt").write_text("of the last time")
+    again = api.export(kept.run.root, choice, options)
+    assert first[0].folder == again[0].folder == target
+    assert not (target / "stale.txt").exists()
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match="not empty, and no export"):
+        api.export(kept.run.root, choice, api.ExportOptions(("merged",), full))
+    with pytest.raises(RunError, match="no form 'pickle'"):
+        api.export(kept.run.root, choice, api.ExportOptions(("pickle",)))
+
+
+def test_an_export_that_is_off_is_not_put_into_place(kept: Kept, tmp_path: Path) -> None:
+    options = api.ExportOptions(("merged",), tmp_path / "off", tolerance=0.0, threads=1)
+    with pytest.raises(RunError, match="is allowed"):
+        api.export(kept.run.root, api.Choice("full", "tiny", 1), options)
+    assert not (tmp_path / "off").exists()
+
+
+def test_a_changed_record_is_refused(kept: Kept, tmp_path: Path) -> None:
+    target = tmp_path / "torn"
+    api.export(kept.run.root, api.Choice("full", "tiny", 1), api.ExportOptions(("merged",), target, threads=1))
+    record = target / "bakeoff.json"
+    record.write_text(record.read_text().replace('"merged"', '"onnx"'))
+    with pytest.raises(FormatError):
+        api.find_served(target)
