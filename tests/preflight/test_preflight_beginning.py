@@ -48,7 +48,8 @@ def test_a_users_file_becomes_a_study_that_is_ready(question: str, setup: Setup,
         assert api.plan(target, profile).plan.trials
     study = load_study(target)
     assert (len(study.seeds), study.claims != []) == (5, True)
-    assert Path(str(study.tasks["my-reviews-2026"].file)) == reviews
+    (own,) = study.tasks["my-reviews-2026"].files.values()
+    assert Path(own.file) == reviews
 
 
 def test_columns_that_are_named_stand_in_the_study(setup: Setup, reviews: Path) -> None:
@@ -56,7 +57,8 @@ def test_columns_that_are_named_stand_in_the_study(setup: Setup, reviews: Path) 
     reviews.write_text(content, encoding="utf8")
     target = setup.folder / "begun.yaml"
     api.begin(str(reviews), "./model", "needed", target, "what they said", ["how: it was"])
-    columns = load_study(target).tasks["my-reviews-2026"].columns
+    (own,) = load_study(target).tasks["my-reviews-2026"].files.values()
+    columns = own.columns
     assert columns is not None
     assert (columns.text, columns.labels) == ("what they said", "how: it was")
     assert api.check(target).ready
