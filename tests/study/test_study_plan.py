@@ -14,7 +14,7 @@ from bakeoff.records.specs import ModelSpec, Plan, TrialSpec
 from bakeoff.study.loading import find_study, load_study
 from bakeoff.study.methods import is_simple
 from bakeoff.study.model import ModelRequest, Study
-from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan, needed_datasets, needed_models
+from bakeoff.study.planning import DatasetFacts, MachineFacts, PlanFacts, make_plan, needed_datasets, needed_models
 
 MACHINE = MachineFacts(cores=2, bf16=False)
 DATASETS = {name: DatasetFacts(name, f"{name}-print", ("joy", "fear")) for name in cards("dataset")}
@@ -207,20 +207,14 @@ def test_what_is_needed(load: Load) -> None:
         assert one(planned(study, models={**MODELS, key: spec}), "hub").recipe.model == spec
 
 
-@pytest.mark.parametrize(
-    ("more", "line"),
-    [
-        ("phases: [{name: screen, seeds: 1, choose: {top: 1}}, {name: final}]\n", 8),
-        ("sweep: {recipes: [bce], space: {training.warmup: {uniform: [0, 0.5]}}, proposals: 2}\n", 8),
-    ],
-)
-def test_phases_and_sweeps_load_but_are_not_planned_yet(load: Load, more: str, line: int) -> None:
-    study = load(STUDY + more)
-    with pytest.raises(StudyError) as caught:
-        planned(study)
-    (fault,) = caught.value.faults
-    assert fault.line == line
-    assert "by this version yet" in fault.problem
+def test_a_phase_has_a_plan_of_its_own(load: Load) -> None:
+    study = load(STUDY + "phases: [{name: screen, seeds: 1, choose: {top: 1}}, {name: final}]\n")
+    facts = PlanFacts(DATASETS, MODELS, MACHINE)
+    first = facts.first_plan(study)
+    assert (first.phase, first.place, first.last, first.tested) == ("screen", 1, False, False)
+    last = facts.plan(study.rounds[1].study, "final", 2)
+    assert (last.phase, last.place, last.last, last.tested) == ("final", 2, True, True)
+    assert not {trial.id for trial in first.trials} & {trial.id for trial in last.trials}
 
 
 @pytest.mark.parametrize("family", ["deberta", "deberta-v2"])

@@ -222,7 +222,7 @@ FAULTY = {
         "sweep.space.loss",
         "hangs on itself",
     ),
-    "sampler": (f"sweep: {{recipes: [a], {SPACE}, proposals: 2, sampler: tbe}}", "sweep.sampler", "no such choice"),
+    "sampler": (f"sweep: {{recipes: [a], {SPACE}, proposals: 2, sampler: tpee}}", "sweep.sampler", "no such choice"),
     "profile of a phase": (
         "profiles: {p: {keep: all}}\nphases: [{name: x, profile: p, seeds: 1}, {name: y}]",
         "phases[0].profile",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.analysis import gate
-from bakeoff.analysis.conclusions import conclude
+from bakeoff.analysis.conclusions import Before, conclude
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
+from bakeoff.analysis.fallen import fallen_before
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
+from bakeoff.analysis.funnel import make_funnel, read_decisions
 from bakeoff.analysis.load import current_stored, write_analysis
 from bakeoff.analysis.missing import missed_examples, missed_labels
 from bakeoff.analysis.model import Analysis, Claim, TaskAnalysis
@@ -71,8 +74,40 @@ def current_analysis(run: RunFolder) -> Analysis:
     stored = current_stored(run)
     if stored is not None:
         return stored
-    finished = not gate.unfinished(read_trials(run, read_plans(run)).values())
-    return analyse(run, open_test=finished)
+    plans = read_plans(run)
+    return analyse(run, open_test=gate.can_open(plans, read_trials(run, plans).values()))
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A phase analysed as if its validation examples were the test set: what a choice and a gate rest on.
+
+    Attributes:
+        analysis: the analysis, with conclusions.
+        outputs: validation outputs by trial id.
+    """
+
+    analysis: Analysis
+    outputs: dict[str, Outputs]
+
+
+def rehearse(run: RunFolder, phase: str) -> Rehearsal:
+    """Analyse a phase as if its validation examples were the test set.
+
+    Thresholds were tuned on those very examples, so all scores flatter. Nothing is opened, nothing written.
+
+    Args:
+        run: the run folder.
+        phase: the phase.
+
+    Returns:
+        The rehearsal.
+    """
+    plan = read_plans(run)[phase]
+    records = read_trials(run, {phase: plan})
+    complete = [record for record in records.values() if record.result is not None]
+    outputs = {record.spec.id: Outputs.read(record.folder.validation) for record in complete}
+    return Rehearsal(_build(run, {phase: plan}, records, outputs), outputs)
 
 
 def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: TestOutputs) -> Analysis:
@@ -80,6 +115,7 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
     plan = plans[phase]
     notes: list[str] = []
     study = read_study(run, notes)
+    decisions = read_decisions(run, plans, notes)
     tasks, trials = [], {}
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
         own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
@@ -92,14 +128,20 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
     conclusions = None
     if tests is not None:
         conclusions = conclude(
-            study, tasks, ordered, tests, looks, lambda trial: Outputs.read(records[trial.id].folder.validation), notes
+            study,
+            tasks,
+            ordered,
+            tests,
+            Before(looks, fallen_before(decisions, plan.place)),
+            lambda trial: Outputs.read(records[trial.id].folder.validation),
+            notes,
         )
         claims = [Claim(text=claim.text, status=claim.answer) for claim in conclusions.claims if claim.source == "claims"]
     return Analysis(
         study=plan.study,
         profile=plan.profile,
         phase=phase,
-        finished=not gate.unfinished(records.values()),
+        finished=gate.can_open(plans, records.values()),
         opened=tests is not None,
         looks=looks,
         counts=dict(sorted(Counter(trial.state.value for trial in ordered).items())),
@@ -108,6 +150,7 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
         environments=group_environments(ordered),
         claims=claims,
         conclusions=conclusions,
+        funnel=make_funnel(plans, records, decisions),
         commands=repeat_commands(),
         notes=notes,
         inputs={},

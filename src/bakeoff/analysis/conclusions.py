@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bakeoff.analysis.claims import Asked, Source, answer_claims
 from bakeoff.analysis.claims_words import ALPHA
 from bakeoff.analysis.comparisons import Validation, compare
+from bakeoff.analysis.fallen import Fallen, left_of
 from bakeoff.analysis.measuring import Evidence, gather
 from bakeoff.analysis.model import TaskAnalysis
 from bakeoff.analysis.trial_model import TrialAnalysis
@@ -24,12 +26,25 @@ from bakeoff.study.verdict_rules import DEFAULT_GREEN, DEFAULT_YELLOW, Rule, Sai
 WITHOUT_CLAIMS = "at most 2 trials failed"
 
 
+@dataclass(frozen=True)
+class Before:
+    """What happened before test scores were opened.
+
+    Attributes:
+        looks: sets of trials whose test scores were opened so far, this one included.
+        fallen: recipes that earlier phases left out.
+    """
+
+    looks: int = 1
+    fallen: Fallen = field(default_factory=dict)
+
+
 def conclude(
     study: Mapping[str, Any],
     tasks: Sequence[TaskAnalysis],
     trials: Sequence[TrialAnalysis],
     tests: Mapping[str, Outputs],
-    looks: int,
+    before: Before,
     validation: Validation,
     notes: list[str],
 ) -> Conclusions:
@@ -40,7 +55,7 @@ def conclude(
         tasks: the tasks' parts of the analysis.
         trials: every planned trial.
         tests: test outputs by trial id.
-        looks: sets of trials whose test scores were opened so far.
+        before: what happened before these test scores were opened.
         validation: how a trial's validation outputs are read.
         notes: gets a line for each sentence that this version cannot read.
 
@@ -50,70 +65,81 @@ def conclude(
     recipes: dict[str, set[str]] = {}
     for trial in trials:
         recipes.setdefault(trial.recipe, set()).add(trial.task)
+    for recipe, task in before.fallen:
+        recipes.setdefault(recipe, set()).add(task)
     known = vocabulary(recipes, {task.name: (task.kind, task.metric) for task in tasks})
     written = study.get("claims")
-    claims = [_read_claim(str(text), known, notes) for text in written] if isinstance(written, list) else []
+    texts = [str(text) for text in written] if isinstance(written, list) else []
+    claims = [_read_claim(text, known, before.fallen, notes) for text in texts]
     evidence = {task.name: found for task in tasks if (found := gather(task, trials, tests)) is not None}
     rules = _read_rules(study.get("verdict"), known, len(claims), notes)
-    asked = [Asked(claim, "claims") for claim in claims if claim is not None]
-    said = _said(rules)
+    asked = [Asked(claim, "claims") for claim in claims if isinstance(claim, Claim)]
+    ruled = _said(rules)
+    left = {one: left_of(one.claim, before.fallen) for one in ruled}
+    said = [replace(one, claim=claim) for one, claim in left.items() if isinstance(claim, Claim)]
     answers = answer_claims([*asked, *said], evidence, trials)
-    of_claims = _in_place(claims, answers[: len(asked)], written)
+    of_claims = _in_place(claims, answers[: len(asked)], texts)
+    of_rules = iter(answers[len(asked) :])
+    said_answers = {
+        one.claim.statement: next(of_rules) if isinstance(claim, Claim) else _unanswered(one.claim.text, one.source, claim)
+        for one, claim in left.items()
+    }
     compared = [compare(one, _claimed(asked + said, one), validation) for one in evidence.values()]
     expectations = _expectations(study.get("expect"), evidence)
     facts = Facts(
         trials=trials,
         claims=of_claims,
-        said={one.claim.statement: answer for one, answer in zip(said, answers[len(asked) :], strict=True)},
+        said=said_answers,
         expectations=expectations,
         tasks=compared,
-        looks=looks,
+        looks=before.looks,
     )
     inferential = {one.claim.statement for one in (*asked, *said) if one.claim.inferential}
     return Conclusions(
         alpha=ALPHA,
         inferential=len(inferential),
-        looks=looks,
+        looks=before.looks,
         negligible=PRACTICALLY_EQUAL,
         planned=len(trials),
         failed=facts.failed,
         deviating=facts.deviating,
         verdict=judge(rules, facts),
-        claims=[*of_claims, *answers[len(asked) :]],
+        claims=[*of_claims, *said_answers.values()],
         expectations=expectations,
         tasks=compared,
     )
 
 
-def _read_claim(text: str, known: Vocabulary, notes: list[str]) -> Claim | None:
+def _read_claim(text: str, known: Vocabulary, fallen: Fallen, notes: list[str]) -> Claim | str:
+    """What of a claim is to be answered, or why nothing is."""
     try:
-        return parse_claim(text, known)
+        return left_of(parse_claim(text, known), fallen)
     except SentenceError as error:
         notes.append(f"the claim “{text}” cannot be answered: {error} (allowed: {error.allowed})")
-        return None
+        return "this version cannot read the sentence"
 
 
-def _in_place(claims: Sequence[Claim | None], answers: Sequence[ClaimAnswer], written: Any) -> list[ClaimAnswer]:
-    """The answers in the order of the study; a sentence that cannot be read is undecided."""
+def _in_place(claims: Sequence[Claim | str], answers: Sequence[ClaimAnswer], written: Sequence[str]) -> list[ClaimAnswer]:
+    """The answers in the order of the study; a sentence of which nothing is to be answered is undecided."""
     left = iter(answers)
-    placed = []
-    for place, claim in enumerate(claims):
-        if claim is not None:
-            placed.append(next(left).model_copy(update={"main": place == 0}))
-            continue
-        placed.append(
-            ClaimAnswer(
-                text=str(written[place]),
-                source="claims",
-                main=place == 0,
-                inferential=False,
-                answer="undecided",
-                p=None,
-                corrected=None,
-                reason="this version cannot read the sentence",
-            )
-        )
-    return placed
+    found = [
+        next(left) if isinstance(claim, Claim) else _unanswered(text, "claims", claim)
+        for claim, text in zip(claims, written, strict=True)
+    ]
+    return [one.model_copy(update={"main": place == 0}) for place, one in enumerate(found)]
+
+
+def _unanswered(text: str, source: Source, reason: str) -> ClaimAnswer:
+    return ClaimAnswer(
+        text=text,
+        source=source,
+        main=False,
+        inferential=False,
+        answer="undecided",
+        p=None,
+        corrected=None,
+        reason=reason,
+    )
 
 
 def _read_rules(written: Any, known: Vocabulary, claims: int, notes: list[str]) -> Rules:

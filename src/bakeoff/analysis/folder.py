@@ -11,8 +11,6 @@ from bakeoff.records.paths import RunFolder, TrialFolder
 from bakeoff.records.results import Result, State, TrialState, read_complete
 from bakeoff.records.specs import Plan, TrialSpec
 
-FINAL = "final"
-
 
 @dataclass(frozen=True)
 class TrialRecord:
@@ -38,7 +36,7 @@ def read_plans(run: RunFolder) -> dict[str, Plan]:
         run: the run folder.
 
     Returns:
-        Plans by phase, by name.
+        Plans by phase, in the order of the phases.
 
     Raises:
         RunError: if there is none.
@@ -46,7 +44,7 @@ def read_plans(run: RunFolder) -> dict[str, Plan]:
     paths = sorted(run.plans.glob("*.json")) if run.plans.is_dir() else []
     if not paths:
         raise RunError("this folder holds no plan: it is not a run, or it never began", str(run.root), "bakeoff runs")
-    return {path.stem: Plan.read(path) for path in paths}
+    return {plan.phase: plan for plan in sorted(map(Plan.read, paths), key=lambda plan: plan.place)}
 
 
 def chosen_phase(plans: dict[str, Plan]) -> str:
@@ -56,9 +54,9 @@ def chosen_phase(plans: dict[str, Plan]) -> str:
         plans: plans by phase.
 
     Returns:
-        `final` if it is planned, else the last by name.
+        The last that is planned.
     """
-    return FINAL if FINAL in plans else max(plans)
+    return max(plans, key=lambda phase: plans[phase].place)
 
 
 def read_trial(run: RunFolder, spec: TrialSpec) -> TrialRecord:
@@ -117,7 +115,7 @@ def read_inputs(run: RunFolder) -> dict[str, str]:
         Hash by path in the run folder; a file that does not exist is left out. `bakeoff` is the version of the program.
     """
     plans = read_plans(run)
-    paths = [run.study, *(run.plan(phase) for phase in plans)]
+    paths = [run.study, *(run.plan(phase) for phase in plans), *(run.decision(phase) for phase in plans)]
     for spec in (spec for plan in plans.values() for spec in plan.trials):
         folder = run.trial(spec.id)
         paths += [folder.result, folder.state, folder.circumstances]

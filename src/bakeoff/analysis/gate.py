@@ -1,8 +1,10 @@
 """The gate before test: the only place of the product that opens test outputs.
 
-It opens when every trial of every plan has ended, and never before; each opening is recorded in `looks.jsonl` before
-anything is read, so that no look goes uncounted. A look is a set of trials with their results: analysing the same set
-again shows nothing new and is not a new look; a trial more, or another result of a trial, is one.
+It opens when the last phase is planned and every trial of every plan has ended, and never before: what a phase chooses, it
+chooses without test. Of a study in phases only the trials that are to be tested are opened, not those that choices were made
+from. Each opening is recorded in `looks.jsonl` before anything is read, so that no look goes uncounted. A look is a set of
+trials with their results: analysing the same set again shows nothing new and is not a new look; a trial more, or another
+result of a trial, is one.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from bakeoff.analysis.folder import TrialRecord, read_plans
+from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_plans
 from bakeoff.errors import RunError, UnfinishedError
 from bakeoff.records.files import append_line, canonical_json, read_lines, sha256_bytes, sha256_file
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import Outputs
+from bakeoff.records.specs import Plan
 
 
 def unfinished(trials: Iterable[TrialRecord]) -> list[str]:
@@ -29,8 +32,21 @@ def unfinished(trials: Iterable[TrialRecord]) -> list[str]:
     return [trial.spec.id for trial in trials if not trial.state.state.ended]
 
 
+def can_open(plans: Mapping[str, Plan], trials: Iterable[TrialRecord]) -> bool:
+    """Whether the gate would open.
+
+    Args:
+        plans: every plan of a run, by phase.
+        trials: every trial of those.
+
+    Returns:
+        True if the last phase is planned, and all trials have ended.
+    """
+    return any(plan.last for plan in plans.values()) and not unfinished(trials)
+
+
 def open_test(run: RunFolder, trials: Mapping[str, TrialRecord]) -> dict[str, Outputs]:
-    """Open the test outputs of every complete trial, and record it.
+    """Open the test outputs of every complete trial of the plans that are to be tested, and record it.
 
     Args:
         run: the run folder.
@@ -40,9 +56,16 @@ def open_test(run: RunFolder, trials: Mapping[str, TrialRecord]) -> dict[str, Ou
         Test outputs by id of the complete trials.
 
     Raises:
-        UnfinishedError: if a planned trial has not ended.
+        UnfinishedError: if a planned trial has not ended, or a phase is still to come.
     """
-    planned = {spec.id for plan in read_plans(run).values() for spec in plan.trials}
+    plans = read_plans(run)
+    if not any(plan.last for plan in plans.values()):
+        raise UnfinishedError(
+            f"test scores stay closed: the phase {chosen_phase(plans)} is not the last one, and choices see validation alone",
+            str(run.root),
+            "`bakeoff run` goes on with the phases that follow; `decisions/` says where a gate has stopped the study",
+        )
+    planned = {spec.id for plan in plans.values() for spec in plan.trials}
     waiting = sorted((planned - set(trials)) | set(unfinished(trials.values())))
     if waiting:
         raise UnfinishedError(
@@ -50,7 +73,8 @@ def open_test(run: RunFolder, trials: Mapping[str, TrialRecord]) -> dict[str, Ou
             str(run.root),
             "finish them with `bakeoff run`, or give them up with `bakeoff cancel`; validation scores can be read meanwhile",
         )
-    complete = [trial for trial in trials.values() if trial.result is not None]
+    tested = {spec.id for plan in plans.values() if plan.tested for spec in plan.trials}
+    complete = [trial for trial in trials.values() if trial.result is not None and trial.spec.id in tested]
     _record_look(run, complete)
     return {trial.spec.id: Outputs.read(trial.folder.test) for trial in complete}
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from bakeoff.analysis.funnel_model import Funnel
 from bakeoff.analysis.recipe_model import RecipeFacts, Standing
 from bakeoff.analysis.trial_model import Number, Split, TrialAnalysis
 from bakeoff.analysis.verdict_model import Conclusions
@@ -190,6 +191,7 @@ class Analysis(Spec):
         environments: machines and versions.
         claims: the study's claims.
         conclusions: what follows from the test scores; null while test stays closed.
+        funnel: how the study was narrowed down; null for one without phases, and before its first has ended.
         commands: how to do it again, to be typed in the run folder.
         notes: what of the run folder could not be read.
         inputs: hash of each file that this was made from, by path in the run folder.
@@ -210,3 +212,4 @@ class Analysis(Spec):
     notes: list[str]
     inputs: dict[str, str]
     conclusions: Conclusions | None = None
+    funnel: Funnel | None = None

@@ -70,31 +70,19 @@ def run(
     from bakeoff.records.paths import Home
     from bakeoff.running import warm
     from bakeoff.running.events import nobody
-    from bakeoff.running.plan_run import RunOrder
+    from bakeoff.running.plan_run import RunOrder, limits_of
     from bakeoff.running.runner import run_study
-    from bakeoff.running.watching import Limits
 
     chosen = options or RunOptions()
     planned = study if isinstance(study, PlannedStudy) else plan(study, profile, overrides)
     folder = choose_folder(planned, chosen)
-    limits = planned.study.limits
     order = RunOrder(
         run=folder,
         home=Home.default(),
         plan=planned.plan,
         study_yaml=planned.study.resolved_yaml(),
         materials=planned.materials,
-        limits=Limits(
-            trial=limits.trial,
-            stall=limits.stall,
-            study=limits.study,
-            disk_reserve=limits.disk_reserve,
-            dead=limits.dead,
-            checkpoint=limits.checkpoint,
-            checkpoint_steps=limits.checkpoint_steps,
-            collective=limits.collective,
-            retries=limits.retries,
-        ),
+        limits=limits_of(planned.study.limits),
         keep=planned.study.keep,
         lower_is_better=_lower_is_better(planned.plan),
         executor=chosen.executor,
@@ -104,24 +92,34 @@ def run(
         again_failed=chosen.again_failed,
         worker=warm.WORKER_COMMAND,
     )
-    before = {trial for trial, state in _states(order).items() if state.ended}
-    summary = run_study(order, listener or nobody)
+    before = _ended(folder)
+    if planned.study.phases:
+        from bakeoff.steering.phases import Course, carry_out
+
+        summary = carry_out(Course(planned.study, planned.facts, order, planned.stored), listener or nobody)
+    else:
+        summary = run_study(order, listener or nobody)
     if chosen.workers == 1:  # trials that share the machine say little of what one costs
-        _learn_costs(order, {trial for trial, state in summary.states.items() if state.ended} - before)
+        _learn_costs(order, _ended(folder) - before)
     return summary
 
 
-def _states(order: RunOrder) -> dict[str, State]:
+def _ended(run_: RunFolder) -> set[str]:
+    """Ids of the trials of a run that have ended; none before it began."""
     from bakeoff.running.plan_run import read_state
+    from bakeoff.running.standing import is_run, read_plan
 
-    return {trial.id: read_state(order.run, trial).state for trial in order.plan.trials}
+    if not is_run(run_.root):
+        return set()
+    return {trial.id for trial in read_plan(run_).trials if read_state(run_, trial).state.ended}
 
 
 def _learn_costs(order: RunOrder, ended: set[str]) -> None:
     """Let later forecasts know what trials took that ended now."""
     from bakeoff.preflight.learning import learn_from_run
+    from bakeoff.running.standing import read_plan
 
-    trials = [trial for trial in order.plan.trials if trial.id in ended]
+    trials = [trial for trial in read_plan(order.run).trials if trial.id in ended] if ended else []
     if trials:
         learn_from_run(order.home, order.run, trials, order.materials)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bakeoff.records.specs import Plan, TrialSpec
     from bakeoff.running.plan_run import Materials
     from bakeoff.study.model import Study
+    from bakeoff.study.planning import PlanFacts
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,21 @@ class PlannedStudy:
 
     Attributes:
         study: the resolved study.
-        plan: its trials.
+        plan: its trials; of a study in phases, those of the first.
+        facts: what plans are made from.
         materials: where its datasets and models lie.
         argument: what the user would call it by: a built-in study's name, or the absolute path of the file.
         beside: the folder beside which its runs stand: the study's own, or the current one for a built-in study.
+        stored: whether it was read from a run folder, so that the plans that stand there are what is run.
     """
 
     study: Study
     plan: Plan
+    facts: PlanFacts
     materials: Materials
     argument: str
     beside: Path
+    stored: bool = False
 
 
 def check(
@@ -101,7 +106,7 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
     from bakeoff.study.planning import (
         DatasetFacts,
         MachineFacts,
-        make_plan,
+        PlanFacts,
         needed_compositions,
         needed_datasets,
         needed_files,
@@ -114,13 +119,16 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
     composed = [compose(home, composition) for composition in needed_compositions(resolved).values()]
     datasets = [*(find_dataset(home, name) for name in needed_datasets(resolved)), *composed]
     models = {request.key: locate_model(home, request.name, request.revision) for request in needed_models(resolved)}
-    facts = {dataset.name: DatasetFacts(dataset.name, dataset.fingerprint, dataset.labels) for dataset in datasets}
-    specs = {key: model.spec for key, model in models.items()}
-    machine = MachineFacts(cores=available_cores(), bf16=bf16_is_fast())
+    facts = PlanFacts(
+        datasets={dataset.name: DatasetFacts(dataset.name, dataset.fingerprint, dataset.labels) for dataset in datasets},
+        models={key: model.spec for key, model in models.items()},
+        machine=MachineFacts(cores=available_cores(), bf16=bf16_is_fast()),
+    )
     built_in = path in built_in_studies().values()
     return PlannedStudy(
         study=resolved,
-        plan=make_plan(resolved, facts, specs, machine),
+        plan=facts.first_plan(resolved),
+        facts=facts,
         materials=Materials(
             datasets={dataset.fingerprint: dataset.folder for dataset in datasets},
             models={model.spec.fingerprint: model.folder for model in models.values()},
@@ -213,12 +221,14 @@ def stored_study(run: RunFolder) -> PlannedStudy:
     """
     from bakeoff.data.store import find_dataset
     from bakeoff.hub.models import locate_model
+    from bakeoff.records.environment import available_cores, bf16_is_fast
     from bakeoff.records.paths import Home
     from bakeoff.running.plan_run import Materials
     from bakeoff.running.standing import read_plan
     from bakeoff.study.loading import load_study
+    from bakeoff.study.planning import DatasetFacts, MachineFacts, PlanFacts
 
-    home, plan_ = Home.default(), read_plan(run)
+    home, plan_, study = Home.default(), read_plan(run), load_study(run.study)
     datasets = {trial.task.fingerprint: trial.task.dataset for trial in plan_.trials}
     models = {trial.recipe.model.fingerprint: trial.recipe.model for trial in plan_.trials if trial.recipe.model}
     folders = {}
@@ -231,12 +241,17 @@ def stored_study(run: RunFolder) -> PlannedStudy:
                 "put the old files back, or run the study itself again: trials of the new model have ids of their own",
             )
         folders[fingerprint] = located.folder
+    found = {print_: find_dataset(home, name, print_) for print_, name in datasets.items()}
     return PlannedStudy(
-        study=load_study(run.study),
+        study=study,
         plan=plan_,
-        materials=Materials(
-            datasets={print_: find_dataset(home, name, print_).folder for print_, name in datasets.items()}, models=folders
+        facts=PlanFacts(
+            datasets={one.name: DatasetFacts(one.name, one.fingerprint, one.labels) for one in found.values()},
+            models={f"{spec.name}@{spec.revision}" if spec.revision else spec.name: spec for spec in models.values()},
+            machine=MachineFacts(cores=available_cores(), bf16=bf16_is_fast()),
         ),
+        materials=Materials(datasets={print_: one.folder for print_, one in found.items()}, models=folders),
         argument=str(run.study),
         beside=run.root.parent,
+        stored=True,
     )

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 from bakeoff.cli.shown import console, duration, safe, score, shown_path
 from bakeoff.cli.tracking import Current, Tracker, title
+from bakeoff.records.decisions import Decision
 from bakeoff.records.results import State
 from bakeoff.records.specs import Plan
 from bakeoff.running.events import (
+    Decided,
     Event,
     JobBegan,
     JobEnded,
     Listener,
+    PhaseBegan,
     Progress,
     RunBegan,
     TrialBegan,
@@ -63,6 +66,11 @@ class Lines:
             event: what happened.
         """
         match event:
+            case PhaseBegan():
+                self._say(f"phase {event.plan.phase} ({event.plan.place} of {event.phases})")
+            case Decided():
+                for line in decided(event.decision):
+                    self._say(line)
             case RunBegan():
                 self._say(began(event, self.tracker.plan))
             case JobBegan():
@@ -140,6 +148,26 @@ def began(event: RunBegan, plan: Plan) -> str:
     parts.append(f"{len(event.todo)} to run" + (f", {event.workers} at a time" if event.workers > 1 else ""))
     profile = f" ({plan.profile})" if plan.profile else ""
     return f"study {plan.study}{profile}: {', '.join(parts)}; run folder {shown_path(Path(event.run))}"
+
+
+def decided(decision: Decision) -> list[str]:
+    """What a phase decided, line by line.
+
+    Args:
+        decision: the decision.
+
+    Returns:
+        A line a recipe and task, and one for the gate.
+    """
+    several = len(decision.metrics) > 1
+    lines = [
+        f"  {one.task + ' ' if several else ''}{one.recipe}: {'goes on' if one.goes_on else 'falls'} ({one.reason})"
+        for one in decision.candidates
+    ]
+    if decision.gate is not None:
+        what = "passed" if decision.gate.passed else "the study ends here"
+        lines.append(f"  gate {decision.gate.wanted}: {what}; on validation: {decision.gate.paragraph}")
+    return lines if decision.rule or decision.gate else []
 
 
 class Live(Lines):

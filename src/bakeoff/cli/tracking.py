@@ -9,7 +9,7 @@ from typing import Any
 from bakeoff.records.results import State
 from bakeoff.records.specs import Plan, TrialSpec
 from bakeoff.running.estimate import Estimate, left_of_trial
-from bakeoff.running.events import Event, Progress, RunBegan, TrialBegan, TrialEnded, TrialGoesOn
+from bakeoff.running.events import Event, PhaseBegan, Progress, RunBegan, TrialBegan, TrialEnded, TrialGoesOn
 
 
 def title(trial: TrialSpec, tasks: int) -> str:
@@ -113,11 +113,15 @@ class Tracker:
             event: what happened.
         """
         match event:
+            case PhaseBegan():
+                self.plan = event.plan
             case RunBegan():
-                self.todo = event.todo
+                self.todo, self.done = list(event.todo), 0
                 self.workers = event.workers
                 self._ids = {id(trial): trial.id for trial in event.todo}
             case TrialBegan():
+                if self.id_of(event.trial) not in {self.id_of(trial) for trial in self.todo}:
+                    self.todo.append(event.trial)  # a sweep has proposed it since
                 self.running[self.id_of(event.trial)] = Current(event.trial, event.number, time.monotonic())
             case Progress() if event.trial in self.running:
                 current = self.running[event.trial]

@@ -161,6 +161,11 @@ class AttemptFolder:
         return self.root / "monitor.jsonl"
 
     @property
+    def stop(self) -> Path:
+        """`stop.json`: whether the child goes on after a validation, where a sweep decides on that."""
+        return self.root / "stop.json"
+
+    @property
     def checkpoints(self) -> Path:
         """`checkpoints/`."""
         return self.root / "checkpoints"
@@ -326,6 +331,38 @@ class RunFolder:
             Its paths.
         """
         return TrialFolder(self.trials / trial_id)
+
+    @property
+    def decisions(self) -> Path:
+        """`decisions/`: what each phase chose, and why."""
+        return self.root / "decisions"
+
+    def decision(self, phase: str) -> Path:
+        """What a phase chose, and why.
+
+        Args:
+            phase: its name.
+
+        Returns:
+            `decisions/<phase>.json`.
+        """
+        return self.decisions / f"{phase}.json"
+
+    def proposals(self, phase: str) -> Path:
+        """What a sweep proposed, in order.
+
+        Args:
+            phase: the phase that searches.
+
+        Returns:
+            `decisions/<phase>.proposals.jsonl`.
+        """
+        return self.decisions / f"{phase}.proposals.jsonl"
+
+    @property
+    def best(self) -> Path:
+        """`best.yaml`: the best settings that a sweep found, as recipes that a study can name."""
+        return self.root / "best.yaml"
 
     @property
     def looks(self) -> Path:

@@ -19,6 +19,7 @@ from bakeoff.records.files import canonical_json, read_document, sha256_bytes, w
 PLAN_VERSION = 1
 TRIAL_VERSION = 1
 JOB_VERSION = 1
+STOP_VERSION = 1
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Schedule = Literal["cosine", "linear", "constant"]
@@ -245,6 +246,9 @@ class Plan(Spec):
         study: the study's name.
         profile: the chosen profile, or empty.
         phase: the phase's name.
+        place: which phase of the study it is, from 1.
+        last: whether no phase follows.
+        tested: whether test scores of its trials are opened once every phase has ended.
         baseline: the recipe that others are compared with, or empty.
         trials: in the order in which they run.
     """
@@ -252,6 +256,9 @@ class Plan(Spec):
     study: str
     profile: str = ""
     phase: str = "final"
+    place: int = Field(default=1, ge=1)
+    last: bool = True
+    tested: bool = True
     baseline: str = ""
     trials: list[TrialSpec]
 
@@ -317,6 +324,7 @@ class JobSpec(Spec):
         collective_seconds: for `train` with several ranks: how long one waits for the others.
         deviations: what is asked for otherwise than the recipe says, in words; the outcome repeats it.
         smoke: for `smoke`: what is tried, of `measure`, `steps` and `sanity`.
+        asks: for `train`: whether it asks the runner after each validation but the last whether to go on.
     """
 
     kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export"]
@@ -345,6 +353,7 @@ class JobSpec(Spec):
     collective_seconds: float | None = None
     deviations: list[str] = Field(default_factory=list)
     smoke: list[str] = Field(default_factory=list)
+    asks: bool = False
     stub: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:

@@ -12,6 +12,7 @@ from bakeoff.report import palette, words
 from bakeoff.report.comparison_figures import comparison_figures
 from bakeoff.report.comparison_view import comparison_view
 from bakeoff.report.examples_view import examples_view
+from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
 from bakeoff.report.task_figures import make_figures
 from bakeoff.report.texts import ExampleTexts
@@ -42,6 +43,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
     page = _template().render(
         analysis=analysis,
         verdict=verdict_view(analysis),
+        funnel=funnel_view(analysis.funnel),
         tasks=tasks,
         policy=POLICY,
         light=palette.declarations(dark=False),

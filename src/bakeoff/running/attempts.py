@@ -16,6 +16,7 @@ from bakeoff.running.ending import Judged, judge
 from bakeoff.running.events import Progress
 from bakeoff.running.executors import Handle
 from bakeoff.running.foresight import Pace
+from bakeoff.running.guiding import answer, read_rung
 from bakeoff.running.history import AttemptRecord, History, Settings, read_history
 from bakeoff.running.ranks import (
     VISIBLE,
@@ -140,6 +141,9 @@ def _listen(stage: Stage, attempt: Attempt) -> OnRecord:
 
     def pass_on(record: dict[str, Any], seconds: float) -> None:
         stage.listener(Progress(turn.id, record, seconds))
+        guide = stage.order.guide
+        if guide is not None and (rung := read_rung(turn.trial, record)) is not None:
+            answer(attempt.folder, rung, guide.stops(rung))
         if text := pace.take(record, seconds):
             stage.warn("time", text, turn.id)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.records.decisions import Decision
 from bakeoff.records.results import State
-from bakeoff.records.specs import TrialSpec
+from bakeoff.records.specs import Plan, TrialSpec
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,30 @@ class RunBegan(Event):
     todo: list[TrialSpec]
     passed_over: int
     workers: int = 1
+
+
+@dataclass(frozen=True)
+class PhaseBegan(Event):
+    """A phase of a study begins, or goes on; `RunBegan` follows with its trials.
+
+    Attributes:
+        plan: its plan, as it is now.
+        phases: phases that the study has.
+    """
+
+    plan: Plan
+    phases: int
+
+
+@dataclass(frozen=True)
+class Decided(Event):
+    """Every trial of a phase has ended, and what goes on is settled.
+
+    Attributes:
+        decision: what was decided.
+    """
+
+    decision: Decision
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from bakeoff.errors import RunError
 from bakeoff.records.files import write_document
 from bakeoff.records.results import Result, State, TrialState
-from bakeoff.records.specs import TRIAL_VERSION
+from bakeoff.records.specs import TRIAL_VERSION, TrialSpec
 from bakeoff.running.attempts import Attempt, Conclusion, conclude, new_attempt, start
 from bakeoff.running.cancelling import mark_cancelled
 from bakeoff.running.deciding import in_words
@@ -18,9 +18,11 @@ from bakeoff.running.disk import DiskGuard
 from bakeoff.running.diskspace import free_bytes
 from bakeoff.running.events import TrialBegan, TrialEnded, TrialGoesOn
 from bakeoff.running.executors import Handle
+from bakeoff.running.guiding import Guide
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.keeping import Keeper, drop_checkpoints
 from bakeoff.running.plan_run import read_state
+from bakeoff.running.preparing import lacks_stores, prepare_stores
 from bakeoff.running.requests import ALL, cancels, forget_cancels
 from bakeoff.running.stage import Stage
 from bakeoff.running.trials import Turn
@@ -42,6 +44,7 @@ class Loop:
         queue: trials to begin, in order.
         keeper: which models stay.
         disk: what watches the disk.
+        added: gets the trials that follow where a guide decides on that.
         running: attempts at work, by their place.
         waiting: trials that are begun again after a pause.
         cause: why the whole run stops; None while it goes on.
@@ -51,9 +54,12 @@ class Loop:
     queue: deque[Turn]
     keeper: Keeper
     disk: DiskGuard
+    added: list[TrialSpec] = field(default_factory=list)
     running: dict[int, Attempt] = field(default_factory=dict)
     waiting: list[Turn] = field(default_factory=list)
     cause: Cause | None = None
+    _given: int = 0
+    _new: list[TrialSpec] = field(default_factory=list)
     _full: str = ""
     _looked: float = 0.0
     _asked: float = 0.0
@@ -66,8 +72,9 @@ class Loop:
             RunError: if a disk is full, or nearly.
             JobError: if no process can be started at all.
         """
+        self._given = len(self.queue)
         try:
-            while self.running or (self.cause is None and (self.queue or self.waiting)):
+            while self.running or (self.cause is None and self._is_more()):
                 self._see_to_the_whole()
                 if self.cause is None:
                     self._fill()
@@ -130,11 +137,12 @@ class Loop:
         self.queue = deque(other for other in self.queue if other.id != turn.id)
         self.waiting = [other for other in self.waiting if other.id != turn.id]
         state = mark_cancelled(self.stage.order.run, turn.id)
+        self._tell(turn, state.state, None)
         self.stage.listener(TrialEnded(turn.trial, turn.number, turn.total, state.state, state.reason, None, 0.0, state.again))
 
     def _fill(self) -> None:
         """Begin trials while there are places."""
-        while len(self.running) < self.stage.order.workers and (self.queue or self.waiting):
+        while len(self.running) < self.stage.order.workers and self._is_more():
             if full := self.disk.shortage():
                 self._full = full
                 self._stop(Cause.DISK)
@@ -144,6 +152,31 @@ class Loop:
                 return
             slot = next(place for place in range(self.stage.order.workers) if place not in self.running)
             self._begin(turn, slot)
+
+    def _is_more(self) -> bool:
+        """Whether anything waits to begin; where nothing does, the guide is asked what follows."""
+        if not self.queue and not self.waiting and self.stage.order.guide is not None:
+            self._follow(self.stage.order.guide)
+        return bool(self.queue or self.waiting)
+
+    def _follow(self, guide: Guide) -> None:
+        order = self.stage.order
+        if not self._new and (order.at_most is None or self._given < order.at_most):
+            self._new = guide.follow()
+            self.added.extend(self._new)
+        if not self._new:
+            return
+        faults: dict[str, str] = {}
+        if lacks_stores(order, self._new):
+            if self.running:  # a store is made by a job that is waited for, so nothing else may run then
+                return
+            faults = prepare_stores(self.stage, self._new)
+        for trial in self._new:
+            self._given += 1
+            fault = faults.get(trial.id, "")
+            words = fault and f"its data could not be prepared: {fault}"
+            self.queue.append(Turn(trial, trial.id, self._given, max(self._given, guide.total), words))
+        self._new = []
 
     def _next(self) -> Turn | None:
         now = time.monotonic()
@@ -202,9 +235,16 @@ class Loop:
             self._stop(Cause.DISK)
         score = self._keep(attempt, end.result) if end.result is not None else None
         turn, state = attempt.turn, end.state
+        if state.state is State.PRUNED:
+            drop_checkpoints(self.stage.order.run.trial(turn.id))
+        self._tell(turn, state.state, end.result)
         self.stage.listener(
             TrialEnded(turn.trial, turn.number, turn.total, state.state, state.reason, score, end.ending.seconds, state.again)
         )
+
+    def _tell(self, turn: Turn, state: State, result: Result | None) -> None:
+        if self.stage.order.guide is not None and state.ended:
+            self.stage.order.guide.ended(turn.trial, state, result)
 
     def _again(self, attempt: Attempt, end: Conclusion) -> None:
         turn, decision = attempt.turn, end.decision

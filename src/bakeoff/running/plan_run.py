@@ -12,8 +12,10 @@ from bakeoff.errors import FormatError, RunError
 from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.results import State, TrialState, read_complete
 from bakeoff.records.specs import Plan, TrialSpec
+from bakeoff.running.guiding import Guide
 from bakeoff.running.warm import WORKER_COMMAND
 from bakeoff.running.watching import Limits
+from bakeoff.study.shape import Limits as StudyLimits
 
 ONLY_KEYS = ("recipe", "task", "seed", "id")
 
@@ -51,6 +53,7 @@ class RunOrder:
         again_failed: whether trials that failed before are begun again.
         stub: for trying runners: what jobs do in place of training, by recipe name, or by an empty name for all others.
         worker: how the worker is started.
+        guide: what decides, as the run goes on, which trials follow and which stop early; None where the plan says all.
     """
 
     run: RunFolder
@@ -68,6 +71,29 @@ class RunOrder:
     again_failed: bool = False
     stub: Mapping[str, Mapping[str, Any]] | None = None
     worker: tuple[str, ...] = WORKER_COMMAND
+    guide: Guide | None = None
+
+
+def limits_of(limits: StudyLimits) -> Limits:
+    """The limits that a study declares, as the runner takes them.
+
+    Args:
+        limits: those of the study.
+
+    Returns:
+        The same in seconds and bytes.
+    """
+    return Limits(
+        trial=limits.trial,
+        stall=limits.stall,
+        study=limits.study,
+        disk_reserve=limits.disk_reserve,
+        dead=limits.dead,
+        checkpoint=limits.checkpoint,
+        checkpoint_steps=limits.checkpoint_steps,
+        collective=limits.collective,
+        retries=limits.retries,
+    )
 
 
 def again(run: RunFolder, trial_id: str) -> str:

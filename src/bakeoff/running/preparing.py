@@ -106,6 +106,20 @@ def prepare_stores(stage: Stage, trials: list[TrialSpec]) -> dict[str, str]:
     return faults
 
 
+def lacks_stores(order: RunOrder, trials: list[TrialSpec]) -> bool:
+    """Whether a store that trials read does not stand.
+
+    Args:
+        order: the run.
+        trials: what will be run.
+
+    Returns:
+        True if one is to be made before they begin.
+    """
+    stores = (_store(order, trial, kind) for trial in trials for kind in NAMES)
+    return order.stub is None and any(store is not None and not store.is_dir() for store in stores)
+
+
 def _store(order: RunOrder, trial: TrialSpec, kind: Kind) -> Path | None:
     where = places(order, trial)
     return where.tokens if kind == "tokens" else where.features

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from types import TracebackType
 
 from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import Result, State
+from bakeoff.records.specs import TrialSpec, preloaded
 from bakeoff.running.disk import DiskGuard
 from bakeoff.running.diskspace import disk_error
 from bakeoff.running.events import Listener, RunBegan, nobody
+from bakeoff.running.executors import Executor
 from bakeoff.running.interrupts import Interrupted, Interrupts
 from bakeoff.running.keeping import Keeper, drop_checkpoints
 from bakeoff.running.lock import RunLock
@@ -60,7 +63,8 @@ class RunSummary:
         """0; 4 if trials ended otherwise than complete; 128 and the signal's number if one stopped the runner."""
         if self.signal:
             return 128 + self.signal
-        failed = any(state.ended and state is not State.COMPLETE for state in self.states.values())
+        # one that a sweep stopped early did what it was to do
+        failed = any(state.ended and state not in (State.COMPLETE, State.PRUNED) for state in self.states.values())
         return FAILED_EXIT if failed else 0
 
 
@@ -83,31 +87,102 @@ def run_study(order: RunOrder, listener: Listener = nobody) -> RunSummary:
         RunError: if the run folder cannot be used, its disk is full or nearly, or the order names what the plan does not have.
         VersionError: if a file of the run is of another version of its format.
     """
-    try:
-        return _run_study(order, listener)
-    except OSError as error:
-        known = disk_error(order.run.root, error)
-        if known is None:
-            raise
-        raise known from error
+    with Session(order.run, order.limits.study) as session:
+        return session.carry_out(order, listener)
 
 
-def _run_study(order: RunOrder, listener: Listener) -> RunSummary:
-    clock = Clock(order.limits.study)
-    with RunLock(order.run), Interrupts() as interrupts:
+class Session:
+    """A run folder that is ours while the context lasts, for one plan or several, one after another.
+
+    Its lock is held and signals are caught all the time, one clock counts, and the processes that are kept warm stay so.
+
+    Args:
+        run: the run folder.
+        limit: seconds that all of it may take; None means no limit.
+
+    Raises:
+        LockedError: if another runner holds the run folder.
+        RunError: if the run folder cannot be used.
+    """
+
+    def __init__(self, run: RunFolder, limit: float | None = None) -> None:
+        self._run = run
+        self._clock = Clock(limit)
+        self._interrupts = Interrupts()
+        self._open = ExitStack()
+        self._warm: tuple[set[str], Executor] | None = None
+
+    def __enter__(self) -> Session:
+        with ExitStack() as opening:
+            opening.enter_context(RunLock(self._run))
+            opening.enter_context(self._interrupts)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._open.callback(self._cool)
+        self._open.__exit__(kind, error, traceback)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the runner is to begin nothing more."""
+        return Stop(self._interrupts, self._clock).cause is not None
+
+    def carry_out(self, order: RunOrder, listener: Listener = nobody) -> RunSummary:
+        """Carry out a plan.
+
+        Args:
+            order: what is asked for, in this session's run folder.
+            listener: told what happens.
+
+        Returns:
+            How every trial of the plan stands.
+
+        Raises:
+            JobError: if no job can be started at all.
+            RunError: if the run folder cannot be used, its disk is full or nearly, or the order names what the plan does not
+                have.
+            VersionError: if a file of the run is of another version of its format.
+        """
+        try:
+            return self._carry_out(order, listener)
+        except OSError as error:
+            known = disk_error(order.run.root, error)
+            if known is None:
+                raise
+            raise known from error
+
+    def _carry_out(self, order: RunOrder, listener: Listener) -> RunSummary:
         damaged = [(trial.id, text) for trial in order.plan.trials for text in take_up(order, trial)]
         write_bytes(order.run.study, order.study_yaml.encode())
         order.plan.write(order.run.plan(order.plan.phase))
         selection = select(order)
         listener(_began(order, selection))
         fitting = read_fitting(order.run, selection.complete)
-        with make_executor(order, selection.todo, interrupts) as executor, Sampler(order.run.root) as sampler:
-            stage = Stage(order, executor, Stop(interrupts, clock), listener, sampler, OomKills(), fitting)
+        executor = self._executor(order, selection.todo or order.plan.trials)
+        with Sampler(order.run.root) as sampler:
+            stop = Stop(self._interrupts, self._clock)
+            stage = Stage(order, executor, stop, listener, sampler, OomKills(), fitting)
             for trial_id, text in damaged:
                 stage.warn("damaged", text, trial_id)
+            added: list[TrialSpec] = []
             with suppress(Interrupted):
-                _work(stage, selection)
-        return RunSummary(order.run, _states(order, selection), interrupts.signal, clock.seconds)
+                _work(stage, selection, added)
+        return RunSummary(order.run, _states(order, selection, added), self._interrupts.signal, self._clock.seconds)
+
+    def _executor(self, order: RunOrder, trials: list[TrialSpec]) -> Executor:
+        """The executor: that of the plan before, where it has imported all that these trials need."""
+        needed = set(preloaded(trials))
+        if self._warm is not None and needed <= self._warm[0]:
+            return self._warm[1]
+        self._cool()
+        self._warm = (needed, make_executor(order, trials, self._interrupts))
+        return self._warm[1]
+
+    def _cool(self) -> None:
+        if self._warm is not None:
+            self._warm[1].close()
+        self._warm = None
 
 
 def _began(order: RunOrder, selection: Selection) -> RunBegan:
@@ -121,7 +196,7 @@ def _began(order: RunOrder, selection: Selection) -> RunBegan:
     )
 
 
-def _work(stage: Stage, selection: Selection) -> None:
+def _work(stage: Stage, selection: Selection, added: list[TrialSpec]) -> None:
     # a request from before this start is obeyed by whoever made it; cancelled trials are no longer among these
     forget_cancels(stage.order.run, cancels(stage.order.run))
     keeper = Keeper(stage.order)
@@ -134,14 +209,14 @@ def _work(stage: Stage, selection: Selection) -> None:
     for number, trial in enumerate(selection.todo, 1):
         fault = faults.get(trial.id, "")
         queue.append(Turn(trial, trial.id, number, total, fault and f"its data could not be prepared: {fault}"))
-    Loop(stage, queue, keeper, DiskGuard(stage)).run()
+    Loop(stage, queue, keeper, DiskGuard(stage), added).run()
 
 
-def _states(order: RunOrder, selection: Selection) -> dict[str, State]:
+def _states(order: RunOrder, selection: Selection, added: list[TrialSpec]) -> dict[str, State]:
     complete = {trial.id for trial in selection.complete}
-    begun = {trial.id for trial in selection.todo}
+    begun = {trial.id for trial in (*selection.todo, *added)}
     states = {}
-    for trial in order.plan.trials:
+    for trial in {trial.id: trial for trial in (*order.plan.trials, *added)}.values():
         state = State.COMPLETE if trial.id in complete else read_state(order.run, trial).state
         # a record that says complete of a trial that does not verify, and was not begun now, is out of date
         torn = state is State.COMPLETE and trial.id not in complete | begun

@@ -18,7 +18,6 @@ from bakeoff.running.lock import Owner, is_held, read_owner
 from bakeoff.running.plan_run import read_state
 from bakeoff.running.watching import LogFollower
 
-FINAL = "final"
 WARNINGS_SHOWN = 5
 RECORD_BYTES = 2_000
 
@@ -85,22 +84,39 @@ class Standing:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_plan(run: RunFolder, phase: str = FINAL) -> Plan:
-    """The plan of a run.
+def read_phases(run: RunFolder) -> list[Plan]:
+    """The plans of a run, in the order of its phases.
 
     Args:
         run: the run folder.
-        phase: which phase.
 
     Returns:
-        The plan.
+        A plan for each phase that was begun.
 
     Raises:
         RunError: if the folder is no run folder.
     """
-    if not run.plan(phase).is_file():
+    paths = sorted(run.plans.glob("*.json")) if run.plans.is_dir() else []
+    if not paths:
         raise RunError("this is no run folder: it has no plan", str(run.root), "`bakeoff runs` lists run folders")
-    return Plan.read(run.plan(phase))
+    return sorted(map(Plan.read, paths), key=lambda plan: plan.place)
+
+
+def read_plan(run: RunFolder) -> Plan:
+    """All trials of a run that are planned by now.
+
+    Args:
+        run: the run folder.
+
+    Returns:
+        The plan of the last phase that was begun, with the trials of the phases before it in front.
+
+    Raises:
+        RunError: if the folder is no run folder.
+    """
+    phases = read_phases(run)
+    trials = {trial.id: trial for plan in phases for trial in plan.trials}
+    return phases[-1].model_copy(update={"trials": list(trials.values())})
 
 
 def read_standing(run: RunFolder) -> Standing:
@@ -219,7 +235,7 @@ def is_run(folder: Path) -> bool:
         True if a plan and a study stand in it.
     """
     run = RunFolder(folder)
-    return run.plan(FINAL).is_file() and run.study.is_file()
+    return run.study.is_file() and run.plans.is_dir() and any(run.plans.glob("*.json"))
 
 
 def known_runs(folders: list[Path]) -> list[RunFolder]:

@@ -89,6 +89,7 @@ def train_job(order: RunOrder, trial: TrialSpec, settings: Settings | None = Non
         evaluation_tokens=forced.evaluation_tokens,
         collective_seconds=limits.collective,
         deviations=forced.deviations,
+        asks=order.guide is not None and order.guide.judges(trial),
         stub=_stub(order, trial),
     )
 

@@ -312,7 +312,8 @@ def _overlay(study: Study, base: Study) -> dict[str, Any]:
         recipes[name] = _recipe_body(recipe)
         touched = {*recipe.on, *base.recipes[name].on} if name in base.recipes else set(recipe.on)
         if touched:
-            recipes[name]["on"] = {task: _recipe_body(recipe.for_task(task)) for task in study.tasks if task in touched}
+            own = [task for task in study.tasks if task in touched and recipe.is_on(task)]
+            recipes[name]["on"] = {task: _recipe_body(recipe.for_task(task)) for task in own}
     body: dict[str, Any] = {"tasks": tasks, "recipes": recipes, "claims": study.claims}
     if study.verdict != base.verdict:
         body["verdict"] = study.verdict.model_dump(exclude_none=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from bakeoff.errors import Fault, StudyError
 from bakeoff.records.compositions import Composition
 from bakeoff.records.specs import ModelSpec, Plan, Precision, RecipeSpec, TaskSpec, TrainingSpec, TrialSpec
-from bakeoff.study.model import ModelRequest, Recipe, Study, Task
+from bakeoff.study.model import FINAL, ModelRequest, Recipe, Round, Study, Task
+from bakeoff.study.proposing import Pair, with_settings
 from bakeoff.study.shape import Columns, Training
 
 HEAD_FACTOR = 10
@@ -42,6 +43,48 @@ class MachineFacts:
 
     cores: int
     bf16: bool
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """All that a plan must know beside the study.
+
+    Attributes:
+        datasets: by name.
+        models: by `ModelRequest.key`.
+        machine: what `auto` is resolved with.
+    """
+
+    datasets: Mapping[str, DatasetFacts]
+    models: Mapping[str, ModelSpec]
+    machine: MachineFacts
+
+    def plan(self, study: Study, phase: str = FINAL, place: int = 1, last: bool = True) -> Plan:
+        """Expand a study to trials, as `make_plan` does.
+
+        Args:
+            study: the study, as it is in a phase.
+            phase: the phase's name.
+            place: which phase it is, from 1.
+            last: whether no phase follows; test scores of the last one's trials alone are ever opened.
+
+        Returns:
+            The plan.
+        """
+        made = make_plan(study, self.datasets, self.models, self.machine)
+        return made.model_copy(update={"phase": phase, "place": place, "last": last, "tested": last})
+
+    def first_plan(self, study: Study) -> Plan:
+        """The plan of a study's first phase.
+
+        Args:
+            study: the study.
+
+        Returns:
+            The plan.
+        """
+        first = study.rounds[0]
+        return self.plan(first.study, first.phase.name, 1, len(study.rounds) == 1)
 
 
 def needed_datasets(study: Study) -> list[str]:
@@ -106,15 +149,27 @@ def needed_models(study: Study) -> list[ModelRequest]:
         study: the study.
 
     Returns:
-        Requests, each once, in the order of the file.
+        Requests, each once, in the order of the file; those that a phase has for itself, or a sweep tries, last.
     """
-    return list(dict.fromkeys(recipe.model for _, _, recipe in study.pairs if recipe.model))
+    studies = [study, *(round_.study for round_ in study.rounds)]
+    studies += [with_settings(one.study, {pair: {"model": name}}) for one in study.rounds for pair, name in _tried_models(one)]
+    return list(dict.fromkeys(recipe.model for one in studies for _, _, recipe in one.pairs if recipe.model))
+
+
+def _tried_models(round_: Round) -> list[tuple[Pair, str]]:
+    sweep = round_.study.sweep
+    if sweep is None:
+        return []
+    spaces = {(name, task): sweep.space_of(name, task) for name, task, _ in round_.study.pairs if name in sweep.recipes}
+    return [(pair, str(name)) for pair, space in spaces.items() if "model" in space for name in space["model"].choices or []]
 
 
 def make_plan(
     study: Study, datasets: Mapping[str, DatasetFacts], models: Mapping[str, ModelSpec], machine: MachineFacts
 ) -> Plan:
     """Expand a study to trials: seed by seed, so that a first result of every recipe comes early.
+
+    Of a study in phases, the study of one round is expanded.
 
     Args:
         study: the study.
@@ -126,9 +181,9 @@ def make_plan(
         The plan.
 
     Raises:
-        StudyError: if the study uses what this version cannot carry out, or a model cannot do what a recipe asks.
+        StudyError: if a model cannot do what a recipe asks.
     """
-    faults = _unsupported(study)
+    faults: list[Fault] = []
     tasks = {name: _task_spec(study, name, datasets) for name in study.tasks}
     pairs: list[tuple[TaskSpec, RecipeSpec]] = []
     for name, task, recipe in study.pairs:
@@ -140,13 +195,6 @@ def make_plan(
     trials = [TrialSpec(task=task, recipe=recipe, seed=seed) for seed in study.seeds for task, recipe in pairs]
     _check_ids(study, trials)
     return Plan(study=study.name, profile=study.profile, baseline=study.baseline, trials=trials)
-
-
-def _unsupported(study: Study) -> list[Fault]:
-    if not study.phases:
-        return []
-    problem = "phases and sweeps are not carried out by this version yet"
-    return [study.fault(["phases", "sweep"], problem, "leave phases and sweep out")]
 
 
 def _task_spec(study: Study, name: str, datasets: Mapping[str, DatasetFacts]) -> TaskSpec:

@@ -33,6 +33,7 @@ from bakeoff.training.evaluation import outputs_of, shared_outputs
 from bakeoff.training.health import Diverged, Probe
 from bakeoff.training.loop import Trainer, TrainingData
 from bakeoff.training.material import Material, Questions, open_material
+from bakeoff.training.rungs import Pruned, ask
 from bakeoff.training.spans import SpanFinder, span_loss
 from bakeoff.training.treating import drawn_labels, treatment_of
 from bakeoff.training.work import Work
@@ -309,10 +310,16 @@ def _validate(material: Material, trainer: Trainer, best: Best, history: list[di
     metric = work.trial.task.metric
     higher = registry.metric(metric.partition("@")[0]).higher_is_better
     epoch = step / trainer.steps_per_epoch
-    work.progress.say("validation", step=step, epoch=epoch, scores={metric: scores[metric]}, loss=loss)
+    rung, asks = trainer.rung_of(step), work.asks and step < trainer.total_steps
+    work.progress.say("validation", step=step, epoch=epoch, scores={metric: scores[metric]}, loss=loss, rung=rung, asks=asks)
+    # the first process alone reads the answer, so that all end alike
+    reason = ask(work.leader, work.progress, rung) if asks and work.ranks.leads else ""
+    pruned = asks and work.ranks.agree(bool(reason))
     ended = bool(np.isfinite(outputs.outputs).all()) and best.consider(trainer, step, scores, metric, higher)
     # last: what was interrupted before is done again
     history.append({"step": step, "epoch": epoch, "loss": loss, "validation": scores})
+    if pruned:
+        raise Pruned(reason)
     return ended
 
 

@@ -231,6 +231,17 @@ class Trainer:
         drawn = np.stack([self.data.rows[examples], repeats(examples)])
         return drawn[:, epoch_order(self.seed, epoch, len(examples))]
 
+    def rung_of(self, step: int) -> int:
+        """Which validation takes place after a number of steps.
+
+        Args:
+            step: steps done.
+
+        Returns:
+            Its number, from 1.
+        """
+        return sorted(self._stops).index(step) + 1
+
     def run(self, validate: Callable[[int, float], bool], between: Callable[[], None] = lambda: None) -> int:
         """Train, from `done` on.
 

@@ -47,6 +47,7 @@ class Work:
         deviations: what the machine forced; added to by the method.
         ranks: the processes that share the trial; the first of them writes the product.
         shared: the folder of that first process, whose checkpoints all may read; None where there is but one.
+        asks: whether the runner is asked after each validation but the last whether to go on.
     """
 
     trial: TrialSpec
@@ -67,6 +68,7 @@ class Work:
     ranks: Ranks = ALONE
     shared: AttemptFolder | None = None
     features: Path | None = None
+    asks: bool = False
 
     @property
     def leader(self) -> AttemptFolder:

@@ -21,6 +21,7 @@ from bakeoff.records.secrets import Redactor
 from bakeoff.records.specs import JobSpec
 from bakeoff.training.memory import LackOfMemory, is_lack_of_memory
 from bakeoff.training.progress import Preempted, Progress
+from bakeoff.training.rungs import Pruned
 
 if TYPE_CHECKING:
     from bakeoff.training.work import Work
@@ -148,6 +149,7 @@ def _work(job: JobSpec, folder: AttemptFolder, progress: Progress) -> tuple[Work
         checkpoint_steps=job.checkpoint_steps,
         micro_batch_size=job.micro_batch_size,
         evaluation_tokens=job.evaluation_tokens,
+        asks=job.asks,
     )
     return work, notes
 
@@ -317,6 +319,8 @@ def judge(error: BaseException) -> Outcome:  # noqa: PLR0911 - one a kind
     """
     if isinstance(error, Preempted):
         return Outcome(state=State.PREEMPTED, reason="it was asked to stop")
+    if isinstance(error, Pruned):
+        return Outcome(state=State.PRUNED, reason=str(error))
     if _of_torch(error, "Diverged"):
         norms = ", ".join(f"{norm:.3g}" for norm in getattr(error, "healthy_norms", [])) or "none"
         rows = ", ".join(str(row) for row in getattr(error, "rows", [])[:32])

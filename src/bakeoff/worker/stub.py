@@ -17,6 +17,8 @@ from bakeoff.records.results import Outputs, Result, file_entry
 from bakeoff.records.specs import JobSpec
 from bakeoff.training.checkpoints import Checkpoints, newest
 from bakeoff.training.progress import Progress
+from bakeoff.training.rungs import Pruned, ask
+from bakeoff.worker.surfaces import check_stable, score
 
 STUB_STATE_VERSION = 1
 EXAMPLES, LABELS = 8, 3
@@ -63,8 +65,21 @@ class Walk:
                 time.sleep(float(self._job.stub.get("step_seconds", 0.0)))
                 self.step, self.digest = self.step + 1, sha256_bytes(f"{self.digest} {self.step + 1}".encode())
                 made.write(canonical_json({"step": self.step}) + "\n")
+                self._validate()
                 if self._progress.due:
                     self._progress.say("step", step=self.step)
+
+    def _validate(self) -> None:
+        """Ask whether to go on, at as many validations as the job says."""
+        rungs, steps, trial = int(self._job.stub.get("rungs", 0)), int(self._job.stub["steps"]), self._job.trial
+        if trial is None or not rungs or self.step % (steps // rungs):
+            return
+        rung = self.step // (steps // rungs)
+        asks = self._job.asks and self.step < steps
+        scores = {trial.task.metric: score(trial, self._job.stub, self.step / steps)}
+        self._progress.say("validation", step=self.step, scores=scores, rung=rung, asks=asks)
+        if asks and (reason := ask(self._folder, self._progress, rung)):
+            raise Pruned(reason)
 
     def _fill(self, folder: Path) -> None:
         write_document(folder / "state.json", "stub-state", STUB_STATE_VERSION, {"digest": self.digest})
@@ -95,12 +110,18 @@ def write_product(job: JobSpec, folder: AttemptFolder, steps: int = 1, digest: s
     product = folder.product
     product.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(list(job.trial.id.encode()))
+    shape = (int(job.stub.get("examples", EXAMPLES)), LABELS)
     for split in ("validation", "test"):
-        logits = generator.normal(size=(EXAMPLES, LABELS)).astype(np.float32)
-        gold = (generator.random((EXAMPLES, LABELS)) < 0.5).astype(np.uint8)
-        Outputs([f"{split}-{i}" for i in range(EXAMPLES)], logits, gold).write(product / f"{split}.npz")
+        logits = generator.normal(size=shape).astype(np.float32)
+        gold = (generator.random(shape) < 0.5).astype(np.uint8)
+        if "signal" in job.stub:
+            gold = (np.random.default_rng(list(split.encode())).random(shape) < 0.5).astype(np.uint8)
+            strength = float(job.stub["signal"]) * score(job.trial, job.stub)
+            logits += np.float32(strength) * (2 * gold.astype(np.float32) - 1)
+        Outputs([f"{split}-{i}" for i in range(shape[0])], logits, gold).write(product / f"{split}.npz")
     manifest = {name: file_entry(product / name) for name in ("test.npz", "validation.npz")}
-    scores = {job.trial.task.metric: float(generator.random())}
+    reached = float(generator.random()) if "peak" not in job.stub else score(job.trial, job.stub)
+    scores = {job.trial.task.metric: reached}
     result = Result(
         trial=job.trial.id,
         definition=job.trial.definition_hash,
@@ -116,6 +137,8 @@ def run_stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[st
 
     Args:
         job: `seconds` (how long), `steps` and `step_seconds` (what is done then, with checkpoints as the job asks for them),
+            `rungs` (validations among the steps), `peak`, `noise` and `diverge_above` (scores by the recipe's settings, see
+            `surfaces`), `signal` (how well outputs tell gold that all trials share, times that score) on `examples`,
             `do` (`ok`, `fail`, `exit`, `hang`, `segfault` or `noise`: what comes last), `result` (for `ok`).
         folder: the attempt.
         progress: the child's log.
@@ -127,6 +150,8 @@ def run_stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[st
         RuntimeError: for `fail`.
     """
     progress.say("begin", steps=max(1, int(job.stub.get("steps", 0))))
+    if job.trial is not None:
+        check_stable(job.trial, job.stub)
     walk = Walk(job, folder, progress)
     walk.take_up()
     until = time.monotonic() + float(job.stub.get("seconds", 0.0))
