@@ -171,10 +171,11 @@ def run_folder_is_file(setup: Setup) -> None:
 
 
 def little_memory(setup: Setup) -> None:
-    """Enough for half of the batch at a time, if all goes well."""
-    overrides, setup.overrides = setup.overrides, ("defaults.training.micro_batch_size=8",)
-    enough = setup.subject().forecast.peak_bytes.low
-    setup.overrides = overrides
+    """A batch that makes up most of the memory, and enough for an eighth of it at a time."""
+    large = (*setup.overrides, "defaults.training.batch_size=4096")
+    setup.overrides = (*large, "defaults.training.micro_batch_size=512")
+    enough = setup.subject().forecast.peak_bytes.expected
+    setup.overrides = large
     setup.machine = dataclasses.replace(setup.machine, memory_free=round(enough))
 
 
@@ -296,7 +297,7 @@ BROKEN: dict[str, tuple[Callable[[Setup], None], Severity, str, str, str]] = {
     "no disk for the home": (home_without_disk, E, "disk", "will be written", "set BAKEOFF_HOME"),
     "a read-only run folder": (run_folder_unwritable, E, "permissions", "the run folder cannot be written", "--run-dir"),
     "a file for a folder": (run_folder_is_file, E, "permissions", "runs is no folder", "--run-dir"),
-    "little memory": (little_memory, E, "memory", "needs about", "micro_batch_size=8"),
+    "little memory": (little_memory, E, "memory", "needs about", "micro_batch_size=2048"),
     "context too long": (context_too_long, E, "model-context", "more than the 64 tokens", "--set tasks.demo.max_length=64"),
     "most texts cut": (most_texts_cut, W, "text-lengths", "max_length 8 cuts", "--set tasks.demo.max_length="),
     "two devices on one GPU": (two_devices_on_one_gpu, E, "gpus", "among 2 GPUs, and 1 is there", "recipes.bce.devices=1"),
