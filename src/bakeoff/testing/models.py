@@ -10,8 +10,22 @@ import torch
 import transformers
 from tokenizers.pre_tokenizers import ByteLevel
 
-Family = Literal["bert", "roberta", "deberta-v2", "llama"]
-FAMILIES: tuple[Family, ...] = ("bert", "roberta", "deberta-v2", "llama")
+Family = Literal[
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "distilbert",
+    "electra",
+    "deberta-v2",
+    "modernbert",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "gpt2",
+]
+ENCODERS: tuple[Family, ...] = ("bert", "roberta", "xlm-roberta", "distilbert", "electra", "deberta-v2", "modernbert")
+DECODERS: tuple[Family, ...] = ("llama", "qwen2", "qwen3", "gpt2")
+FAMILIES: tuple[Family, ...] = (*ENCODERS, *DECODERS)
 
 LAYERS, WIDTH, HEADS = 2, 32, 4
 CONTEXT = 64
@@ -51,31 +65,107 @@ def _llama_tokenizer() -> Any:
     return transformers.LlamaTokenizer(vocab=vocabulary, merges=[("t", "h"), ("th", "e")])
 
 
+def _xlm_roberta_tokenizer() -> Any:
+    special = ("<s>", "<pad>", "</s>", "<unk>")
+    likely = [(f"▁{word}", -2.0) for word in WORDS]
+    pieces = [
+        *((piece, 0.0) for piece in special),
+        ("▁", -3.0),
+        *likely,
+        *((letter, -4.0) for letter in LETTERS),
+        ("<mask>", 0.0),
+    ]
+    return transformers.XLMRobertaTokenizer(vocab=pieces)
+
+
+def _bytes_tokenizer(special: tuple[str, ...], **named: str) -> Any:
+    """Bytes and two merges, as GPT-2 and Qwen have them; without a token for padding unless one is named."""
+    pieces = (*sorted(ByteLevel.alphabet()), "th", "the", *special)
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    return transformers.GPT2Tokenizer(vocab=vocabulary, merges=[("t", "h"), ("th", "e")], **named)
+
+
+def _gpt2_tokenizer() -> Any:
+    end = "<|endoftext|>"
+    return _bytes_tokenizer((end,), unk_token=end, bos_token=end, eos_token=end)
+
+
+def _qwen_tokenizer() -> Any:
+    end = "<|endoftext|>"
+    return _bytes_tokenizer((end, "<|im_end|>"), unk_token=end, eos_token="<|im_end|>", pad_token=end)  # noqa: S106
+
+
+def _relative() -> dict[str, Any]:
+    layers = {"share_att_key": True, "norm_rel_ebd": "layer_norm", "position_biased_input": False, "type_vocab_size": 0}
+    return {"relative_attention": True, "position_buckets": 8, "pos_att_type": ["p2c", "c2p"], **layers}
+
+
+KINDS = {
+    "bert": transformers.BertConfig,
+    "electra": transformers.ElectraConfig,
+    "roberta": transformers.RobertaConfig,
+    "xlm-roberta": transformers.XLMRobertaConfig,
+    "qwen2": transformers.Qwen2Config,
+    "llama": transformers.LlamaConfig,
+}
+
+
+def _encoder_config(family: Family, sizes: dict[str, Any], context: int, dropout: float) -> Any:
+    dropouts = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    positions = {"max_position_embeddings": context}
+    # their positions begin behind that of the padding token; one type of tokens, as the published models have
+    behind = {"max_position_embeddings": context + int(sizes["pad_token_id"]) + 1, "type_vocab_size": 1}
+    match family:
+        case "bert" | "electra":
+            # the token vectors of an ELECTRA are narrower than its layers, as in the published models
+            narrow = {"embedding_size": WIDTH // 2} if family == "electra" else {}
+            return KINDS[family](**sizes, **dropouts, **positions, **narrow)
+        case "roberta" | "xlm-roberta":
+            return KINDS[family](**sizes, **dropouts, **behind)
+        case "distilbert":
+            shape = {"dim": WIDTH, "n_layers": LAYERS, "n_heads": HEADS, "hidden_dim": 2 * WIDTH}
+            own = {"dropout": dropout, "attention_dropout": dropout, "seq_classif_dropout": dropout}
+            names = {key: sizes[key] for key in ("vocab_size", "pad_token_id", "initializer_range")}
+            return transformers.DistilBertConfig(**names, **shape, **own, **positions)
+        case "modernbert":
+            own = {"embedding_dropout": dropout, "attention_dropout": dropout, "mlp_dropout": dropout}
+            # every second layer sees four tokens to each side
+            near = {"global_attn_every_n_layers": 2, "local_attention": 8}
+            ends = dict.fromkeys(("bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"))
+            return transformers.ModernBertConfig(**sizes, **own, **near, **ends, **positions, classifier_dropout=dropout)
+        case _:
+            return transformers.DebertaV2Config(**sizes, **dropouts, **positions, **_relative())
+
+
 def _config(family: Family, tokens: int, padding: int | None, context: int, dropout: float) -> Any:
     shape = {"vocab_size": tokens, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS}
     sizes = {**shape, "intermediate_size": 2 * WIDTH, "pad_token_id": padding, "initializer_range": NOISE_SD}
-    encoder = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    match family:
-        case "bert":
-            return transformers.BertConfig(**sizes, **encoder, max_position_embeddings=context)
-        case "roberta":
-            # its positions begin behind that of the padding token; one type of tokens, as the published models have
-            positions = context + int(padding or 0) + 1
-            return transformers.RobertaConfig(**sizes, **encoder, max_position_embeddings=positions, type_vocab_size=1)
-        case "deberta-v2":
-            relative = {"relative_attention": True, "position_buckets": 8, "pos_att_type": ["p2c", "c2p"]}
-            layers = {"share_att_key": True, "norm_rel_ebd": "layer_norm", "position_biased_input": False, "type_vocab_size": 0}
-            return transformers.DebertaV2Config(**sizes, **encoder, **relative, **layers, max_position_embeddings=context)
-        case "llama":
-            heads = {"num_key_value_heads": HEADS // 2, "attention_dropout": dropout}
-            return transformers.LlamaConfig(**sizes, **heads, max_position_embeddings=context)
+    if family in ENCODERS:
+        return _encoder_config(family, sizes, context, dropout)
+    if family == "gpt2":
+        own = {"resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": dropout}
+        ends = {"bos_token_id": tokens - 1, "eos_token_id": tokens - 1}
+        return transformers.GPT2Config(
+            vocab_size=tokens, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS, n_positions=context, **own, **ends
+        )
+    heads = {"num_key_value_heads": HEADS // 2, "attention_dropout": dropout, "max_position_embeddings": context}
+    if family == "qwen3":
+        return transformers.Qwen3Config(**sizes, **heads, head_dim=WIDTH // HEADS)
+    return KINDS[family](**sizes, **heads)
 
 
 TOKENIZERS = {
     "bert": _bert_tokenizer,
     "roberta": _roberta_tokenizer,
+    "xlm-roberta": _xlm_roberta_tokenizer,
+    "distilbert": _bert_tokenizer,
+    "electra": _bert_tokenizer,
     "deberta-v2": _deberta_tokenizer,
+    "modernbert": _bert_tokenizer,
     "llama": _llama_tokenizer,
+    "qwen2": _qwen_tokenizer,
+    "qwen3": _qwen_tokenizer,
+    "gpt2": _gpt2_tokenizer,
 }
 
 

@@ -1,7 +1,7 @@
 """Attention over packed tokens, hooked in by transformers' `AttentionInterface`.
 
 The model is called with `[1, T]` tokens of many rows and a `packing` keyword, which its layers hand on to the attention
-function. No mask is made by transformers: the groups of the packing carry it.
+function. No mask is made by transformers: it follows from the groups of the packing, and from what the layer says of itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from bakeoff.training.dropout import dropout as drop
 from bakeoff.training.packing import Group, Packing
 
 NAME = "bakeoff_packed"
+FAR = -1e9
+"""Added to a score that does not count: finite, so that a row of nothing else has a softmax."""
 
 
 class _Pad(torch.autograd.Function):
@@ -49,20 +51,62 @@ class _Unpad(torch.autograd.Function):
         return padded.index_copy_(0, slots, gradients[0]), None
 
 
-def _to_rows(tokens: Tensor, group: Group) -> Tensor:
-    """[t, H, D] to [n, H, l, D]."""
+def rows_of(tokens: Tensor, group: Group) -> Tensor:
+    """The tokens of a group as padded rows.
+
+    Args:
+        tokens: [t, H, D].
+        group: where they belong.
+
+    Returns:
+        [n, H, l, D], 0 where a row is padded.
+    """
     if group.slots is not None:
         tokens = _Pad.apply(tokens, group.slots, group.rows * group.length)  # type: ignore[no-untyped-call]
     return tokens.view(group.rows, group.length, *tokens.shape[1:]).transpose(1, 2)
 
 
-def _to_tokens(rows: Tensor, group: Group) -> Tensor:
-    """[n, H, l, D] to [t, H, D]."""
+def tokens_of(rows: Tensor, group: Group) -> Tensor:
+    """The tokens of padded rows, one after another.
+
+    Args:
+        rows: [n, H, l, D].
+        group: where they belong.
+
+    Returns:
+        [t, H, D].
+    """
     flat = rows.transpose(1, 2).reshape(group.rows * group.length, rows.shape[1], rows.shape[3])
     if group.slots is None:
         return flat
     tokens: Tensor = _Unpad.apply(flat, group.slots)  # type: ignore[no-untyped-call]
     return tokens
+
+
+def mask_of(group: Group, causal: bool, window: int | None, device: torch.device) -> Tensor | None:
+    """What a token of a group may not look at.
+
+    Args:
+        group: the group.
+        causal: whether it may not look at tokens behind it.
+        window: a token at that distance, or farther, is too far; None for none.
+        device: where the mask shall be.
+
+    Returns:
+        To be added to scores, [n or 1, 1, l or 1, l] float32; None if nothing is hidden. Where all is hidden from a padded
+        token, all is evenly far: its vector is of no use, but a number.
+    """
+    narrow = window is not None and window < group.length
+    if not causal and not narrow:
+        return group.bias
+    place = torch.arange(group.length, device=device)
+    before = place[:, None] - place[None, :]
+    allowed = before >= 0 if causal else torch.ones_like(before, dtype=torch.bool)
+    if window is not None and narrow:
+        allowed = allowed & (before.abs() < window)
+    # a padded key stands behind all real ones, where a causal mask hides it already
+    real = group.bias == 0 if group.bias is not None and not causal else torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
+    return torch.where(allowed & real, 0.0, FAR)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scaling: float, dropout: float) -> Tensor:
@@ -79,7 +123,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scal
 
 
 def packed_attention(
-    module: nn.Module,  # noqa: ARG001
+    module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -87,19 +131,21 @@ def packed_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     packing: Packing | None = None,
+    sliding_window: int | None = None,
     **unused: Any,  # noqa: ARG001
 ) -> tuple[Tensor, None]:
     """Attention for `AttentionInterface`: each token attends to the real tokens of its own row.
 
     Args:
-        module: the attention layer (not used).
+        module: the attention layer; `is_causal` says whether tokens look back alone.
         query: [1, H, T, D].
-        key: [1, H, T, D].
-        value: [1, H, T, D].
+        key: [1, H or a divisor of it, T, D]: several heads of queries may share one of keys.
+        value: as the key.
         attention_mask: always None: the packing carries the mask.
         scaling: factor of the scores; None means 1 / √D.
         dropout: probability on the attention weights.
         packing: the batch's layout.
+        sliding_window: the distance from which on a token is too far to be seen; None for none.
         **unused: what transformers hands on besides.
 
     Returns:
@@ -111,15 +157,20 @@ def packed_attention(
     if packing is None:
         raise ValueError("packed attention needs a packing")
     factor = query.shape[-1] ** -0.5 if scaling is None else scaling
+    shared = query.shape[1] // key.shape[1]
+    if shared > 1:
+        key, value = key.repeat_interleave(shared, dim=1), value.repeat_interleave(shared, dim=1)
+    causal = bool(getattr(module, "is_causal", False))
     flat = [part[0].transpose(0, 1) for part in (query, key, value)]
     parts = []
     for group in packing.groups:
         first, last = group.tokens
-        queries, keys, values = (_to_rows(part[first:last], group) for part in flat)
+        queries, keys, values = (rows_of(part[first:last], group) for part in flat)
+        mask = mask_of(group, causal, sliding_window, query.device)
         # what comes in has the precision of the recipe already; autocast would only convert there and back
         with torch.autocast(query.device.type, enabled=False):
-            attended = _attend(queries, keys, values, group.bias, factor, dropout)
-        parts.append(_to_tokens(attended, group))
+            attended = _attend(queries, keys, values, mask, factor, dropout)
+        parts.append(tokens_of(attended, group))
     if packing.filling:
         parts.append(parts[0].new_zeros((packing.filling, *parts[0].shape[1:])))
     return torch.cat(parts).unsqueeze(0), None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -22,7 +22,11 @@ from bakeoff.training.layers import count_layers, layer_of
 from bakeoff.training.packing import Packing, pack
 from bakeoff.training.pooling import pool_packed, pool_padded
 
-PACKED_FAMILIES = ("bert", "roberta", "xlm-roberta")
+if TYPE_CHECKING:
+    from bakeoff.training.disentangled import Layout
+
+DISENTANGLED = ("deberta-v2",)
+"""Families whose attention is our own: the library's interface does not reach it."""
 POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta")
 """Families whose first position is the padding id + 1."""
 
@@ -45,6 +49,23 @@ def load_config(folder: Path) -> Any:
         raise ModelError(
             f"config.json cannot be used: {error}", str(folder), "bakeoff model show NAME checks the model's files"
         ) from error
+
+
+def why_padded(config: Any) -> str:
+    """Why a model cannot run without padding.
+
+    Args:
+        config: its configuration.
+
+    Returns:
+        One sentence; empty if it can, which is checked on real rows before a step is made.
+    """
+    family = str(config.model_type)
+    kind = transformers.AutoModel._model_mapping.get(type(config), None)
+    if family in DISENTANGLED:
+        # a convolution over neighbours would see those of other rows
+        return f"layers of this {family} look at neighbouring places" if getattr(config, "conv_kernel_size", 0) else ""
+    return "" if getattr(kind, "_supports_attention_backend", False) else f"the library's interface does not reach {family}"
 
 
 def load_pretrained(folder: Path, packed: bool, pooler: bool = False, blank: bool = False) -> Any:
@@ -72,7 +93,7 @@ def load_pretrained(folder: Path, packed: bool, pooler: bool = False, blank: boo
         if pooler and not has_pooler:
             raise ModelError(f"models of the family {config.model_type} have no pooler", str(folder), "pooling: first")
         extra = {"add_pooling_layer": pooler} if has_pooler else {}
-        how = attention.NAME if packed else None
+        how = attention.NAME if packed and config.model_type not in DISENTANGLED else None
         if blank:
             # a config's default would be taken for a wish, and not looked up for the family
             wish = {} if how is None else {"attn_implementation": how}
@@ -115,6 +136,7 @@ class Backbone(Body):
         family: its `model_type`.
         pooling: how token vectors become one.
         packed: whether it runs without padding.
+        note: why it cannot, if it cannot.
         layer_decay: factor between the rates of a layer and of the one below it.
     """
 
@@ -127,11 +149,15 @@ class Backbone(Body):
         blank: bool = False,
     ) -> None:
         super().__init__()
-        self.family: str = load_config(folder).model_type
+        config = load_config(folder)
+        self.family: str = config.model_type
         self.pooling: Pooling = pooling
         self.layer_decay = 1.0
-        self.packed = self.family in PACKED_FAMILIES if packed is None else packed
+        self.note = why_padded(config)
+        self.packed = not self.note if packed is None else packed
         self.model = load_pretrained(folder, self.packed, pooling == "pooler", blank)
+        self.model.config.use_cache = False  # nothing is generated
+        self.layout = _adopt(self.model, self.family)
         replace_dropout(self.model, dropout)
         if dropout is not None:
             _override_attention_dropout(self.model, dropout)
@@ -158,13 +184,13 @@ class Backbone(Body):
     @property
     def padding(self) -> int:
         """Id of the token that fills batches; 0 where the model has none: nothing looks at it."""
-        return int(self.model.config.pad_token_id or 0)
+        return int(getattr(self.model.config, "pad_token_id", None) or 0)
 
     @property
     def dropout(self) -> float:
         """Dropout probability that its family uses before a classification head."""
         config = self.model.config
-        for key in ("classifier_dropout", "hidden_dropout_prob", "attention_dropout"):
+        for key in ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "attention_dropout"):
             if getattr(config, key, None) is not None:
                 return float(getattr(config, key))
         return 0.0
@@ -205,7 +231,8 @@ class Backbone(Body):
             packed: which.
         """
         self.packed = packed
-        self.model.set_attn_implementation(attention.NAME if packed else "sdpa")
+        if self.layout is None:
+            self.model.set_attn_implementation(attention.NAME if packed else "sdpa")
 
     def checkpoint_activations(self) -> None:
         """Recompute activations in the backward pass instead of keeping them."""
@@ -246,6 +273,8 @@ class Backbone(Body):
     def _run_padded(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Vectors [B, longest, D] and the mask of real tokens."""
         device = self.model.device
+        if self.layout is not None:
+            self.layout.packing = None
         ids, mask = batch.padded(self.padding)
         ids, mask = ids.to(device), mask.to(device)
         hidden = self.model(input_ids=ids, attention_mask=mask, **self._segments(batch.padded_segments())).last_hidden_state
@@ -261,7 +290,12 @@ class Backbone(Body):
         segments = batch.segments
         packed = None if segments is None else nn.functional.pad(segments, (0, packing.filling))[None]
         words = {"input_ids": ids, "position_ids": positions[None], **self._segments(packed)}
-        return self.model(**words, packing=packing).last_hidden_state[0], packing
+        if self.layout is None:
+            return self.model(**words, packing=packing).last_hidden_state[0], packing
+        # it stays until the next pass: recomputed activations need it in the backward pass
+        self.layout.packing = packing
+        real = (packing.rows >= 0).to(torch.int64)[None]
+        return self.model(**words, attention_mask=real).last_hidden_state[0], packing
 
     def _segments(self, segments: Tensor | None) -> dict[str, Tensor]:
         """The argument that tells segments apart, for models that know more than one kind."""
@@ -274,6 +308,15 @@ class Backbone(Body):
             return pooled
         vectors: Tensor = self.model.pooler(pooled[:, None])
         return vectors
+
+
+def _adopt(model: Any, family: str) -> Layout | None:
+    """For a family with attention of our own, what tells its layers of a batch."""
+    if family not in DISENTANGLED:
+        return None
+    from bakeoff.training.disentangled import adopt  # imports the family's model code
+
+    return adopt(model)
 
 
 def _override_attention_dropout(model: nn.Module, probability: float) -> None:

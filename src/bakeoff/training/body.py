@@ -15,9 +15,11 @@ class Body(nn.Module):
 
     Attributes:
         packed: whether it runs without padding.
+        note: why it cannot, where it cannot.
     """
 
     packed: bool = False
+    note: str = ""
 
     @property
     def width(self) -> int:

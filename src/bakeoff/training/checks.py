@@ -6,6 +6,7 @@ import torch
 
 from bakeoff.training.batches import Batch
 from bakeoff.training.classifier import Classifier
+from bakeoff.training.memory import is_lack_of_memory
 
 TOLERANCE = 1e-4
 """Largest difference of logits, relative to their size, between packed and padded batches in float32."""
@@ -44,11 +45,19 @@ def settle_packing(model: Classifier, batch: Batch) -> str:
         batch: some real rows.
 
     Returns:
-        A note for the result if the model runs padded although its family allows packing; else an empty string.
+        A note for the result if the model runs padded: why; else an empty string.
     """
     if not model.backbone.packed:
-        return ""
-    difference = packed_difference(model, batch)
+        note = model.backbone.note
+        return f"{note}: padded batches are used" if note else ""
+    try:
+        difference = packed_difference(model, batch)
+    except (TypeError, ValueError, RuntimeError) as error:
+        # a family that takes the interface's word and not the layout: it says so, and runs as it always could
+        if is_lack_of_memory(error):
+            raise
+        model.backbone.set_packed(False)
+        return f"the model does not run packed ({type(error).__name__}: {str(error)[:200]}): padded batches are used"
     if difference <= TOLERANCE:
         return ""
     model.backbone.set_packed(False)

@@ -23,6 +23,10 @@ LAZY = (
 """What torch, transformers and accelerate import at first use, as far as the installed versions have it."""
 
 
+OWN = {"deberta-v2": ("bakeoff.training.disentangled",)}
+"""Modules of ours that only models of a family need."""
+
+
 def modules_of(family: str) -> list[str]:
     """The modules that loading a model of a family, or training with a method, imports.
 
@@ -37,7 +41,8 @@ def modules_of(family: str) -> list[str]:
         return list(card.modules) if isinstance(card, MethodCard) else []
     folder = family.replace("-", "_")
     parts = ("configuration", "modeling", "tokenization")
-    return [name for part in parts if exists(name := f"transformers.models.{folder}.{part}_{folder}")]
+    found = [name for part in parts if exists(name := f"transformers.models.{folder}.{part}_{folder}")]
+    return [*found, *OWN.get(family, ())]
 
 
 def touch_tokenizer(family: str) -> None:
