@@ -13,6 +13,7 @@ from pathlib import Path
 from soak.context import Context, RowResult
 from soak.judging import faults_of
 from soak.processes import Ended
+from soak.reference import materials
 from soak.stubs import StubStudy
 
 DISK_BYTES = 2 << 20
@@ -144,7 +145,34 @@ def forbid(context: Context) -> RowResult:
         changed = {study.run.parent / place: mode for place, mode in modes.items()}
         result.tried += 1
         result.blame(_forbidden(context, study, changed, before), name)
+    if context.full:
+        _read_only_cache(context, result, before)
     return result
+
+
+def _read_only_cache(context: Context, result: RowResult, before: tuple[str, ...]) -> None:
+    """A home folder that cannot be written: with all that trials need in it they run, without they are refused at once."""
+    filled = replace(materials().study(context.place("filled"), True), home=context.folder / "home")
+    filled.go()
+    for name, home in (("filled", filled.home), ("empty", context.place("empty-home"))):
+        study = replace(materials().study(context.place(f"cache-{name}"), True), home=home)
+        folders = [home, *(path for path in home.rglob("*") if path.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        ended = study.start(before=before).wait()
+        for folder in folders:
+            folder.chmod(0o755)
+        result.tried += 1
+        faults = [f"it raised: {ended.err[-400:]}"] if ended.traceback else []
+        if name == "filled":
+            if ended.exit or study.hash != filled.hash:
+                faults.append(f"it ended with {ended.exit}, or with other results: {ended.err[-400:]} ({study.run})")
+        else:
+            if ended.exit != 2 or str(home) not in ended.err or "remedy" not in ended.err or study.folder.trials.exists():
+                faults.append(f"it ended with {ended.exit}, or began a trial: {ended.err[-400:]} ({study.run})")
+            if ended.seconds > QUICK_SECONDS:
+                faults.append(f"it took {ended.seconds:.1f} s")
+        result.blame(faults, f"read-only cache, {name}")
 
 
 def _forbidden(context: Context, study: StubStudy, changed: dict[Path, int], before: tuple[str, ...]) -> list[str]:
