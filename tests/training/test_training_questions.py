@@ -37,7 +37,7 @@ from bakeoff.training.work import Work
 from questions import LENGTH, STRIDE, make_questions, qa_trial
 
 ModelOf = Callable[..., Path]
-FAMILIES: tuple[Family, ...] = ("bert", "roberta", "deberta-v2", "llama")
+FAMILIES: tuple[Family, ...] = ("bert", "llama")
 PLAIN = Component(name="cross-entropy", version=1)
 
 
