@@ -171,7 +171,7 @@ def _analyse_task(
         check_same_examples(sample, splits, record.folder)
         if splits and not sample:
             sample = splits
-            no_skill = no_skill_scores(measure, {split: outputs.gold for split, outputs in sample.items()})
+            no_skill = no_skill_scores(measure, {split: outputs.judged for split, outputs in sample.items()})
         described, wrong = _analyse_trial(record, measure, splits, no_skill)
         trials.append(described)
         if wrong is not None:
@@ -231,7 +231,7 @@ def check_same_examples(expected: Mapping[str, Outputs], found: Mapping[str, Out
     for split in expected.keys() & found.keys():
         here, there = found[split], expected[split]
         accepted = [one.answers and one.answers.accepted for one in (here, there)]
-        if here.ids != there.ids or not np.array_equal(here.gold, there.gold) or accepted[0] != accepted[1]:
+        if here.ids != there.ids or not np.array_equal(here.judged, there.judged) or accepted[0] != accepted[1]:
             raise RunError(
                 f"it was scored on other {split} examples than the trials before it: they cannot be compared",
                 str(folder.root),

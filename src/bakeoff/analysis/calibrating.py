@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.analysis.recipe_model import RecipeCalibration
 from bakeoff.analysis.summarising import summarise
 from bakeoff.analysis.trial_model import Calibration
-from bakeoff.metrics.calibration import mean_entropy, reliability
+from bakeoff.metrics.calibration import decisions, mean_entropy, reliability
 from bakeoff.metrics.counts import ratio
 
 
-def calibrate(gold: NDArray[np.uint8], probabilities: NDArray[np.float64], scaled: NDArray[np.float64] | None) -> Calibration:
+def calibrate(gold: NDArray[Any], probabilities: NDArray[np.float64], scaled: NDArray[np.float64] | None) -> Calibration:
     """Compare a trial's probabilities with what is true.
 
     Args:
-        gold: whether the example bears the label, [N, L].
+        gold: whether the example bears the label, [N, L]; -1 where nobody decided.
         probabilities: finite ones, [N, L].
         scaled: the same after the temperature; None if there is none.
 
@@ -24,15 +26,16 @@ def calibrate(gold: NDArray[np.uint8], probabilities: NDArray[np.float64], scale
         The comparison, before and after the temperature.
     """
     found = reliability(gold, probabilities)
+    true, said = decisions(gold, probabilities)
     return Calibration(
         counts=found.counts.tolist(),
         said=found.said.tolist(),
         true=found.true.tolist(),
         error=found.error,
         scaled_error=np.nan if scaled is None else reliability(gold, scaled).error,
-        mean_probability=float(probabilities.mean()),
-        prevalence=float(gold.mean()),
-        entropy=mean_entropy(probabilities),
+        mean_probability=float(said.mean()),
+        prevalence=float(true.mean()),
+        entropy=mean_entropy(said),
     )
 
 

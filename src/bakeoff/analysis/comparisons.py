@@ -258,13 +258,13 @@ def _validation_scores(evidence: Evidence, validation: Validation) -> dict[str, 
         if any(evidence.decide(trial, TUNED) is None for trial in trials):
             continue
         read = [validation(trial) for trial in trials]
-        probabilities = np.stack([evidence.measure.probabilities(outputs.outputs) for outputs in read])
-        tested = np.stack([evidence.measure.probabilities(evidence.tests[trial.id].outputs) for trial in trials])
+        probabilities = np.stack([evidence.measure.read(outputs) for outputs in read])
+        tested = np.stack([evidence.measure.read(evidence.tests[trial.id]) for trial in trials])
         found[recipe] = validation_replicates(
             [trial.seed for trial in trials],
             lambda gold, chances: tune_threshold(gold, chances, name)[0],
             SCORES[name],
-            (read[0].gold.astype(bool), probabilities),
+            (read[0].judged, probabilities),
             (evidence.gold, tested),
         )
     return found
@@ -383,7 +383,7 @@ def concentrated(evidence: Evidence, pairs: Sequence[Contrast]) -> list[str]:
         first, second = labels[pair.recipe], labels[pair.rival]
         if first is None or second is None:
             continue
-        part = concentration(first, second, evidence.gold.sum(axis=0))
+        part = concentration(first, second, (evidence.gold > 0).sum(axis=0))
         if part.is_doubtful:
             label = evidence.task.data.labels[part.label]
             found.append(

@@ -45,9 +45,10 @@ class Evidence:
     tables: dict[str, Floats] = field(default_factory=dict, compare=False)
 
     @functools.cached_property
-    def gold(self) -> NDArray[np.bool_]:
-        """Whether each example bears each label, [N, L]."""
-        return next(iter(self.tests.values())).gold.astype(bool)
+    def gold(self) -> NDArray[Any]:
+        """Whether each example bears each label, [N, L]; -1 where nobody decided."""
+        judged = next(iter(self.tests.values())).judged
+        return judged if judged.dtype.kind == "i" else judged.astype(bool)
 
     @property
     def recipes(self) -> list[str]:
@@ -166,8 +167,8 @@ class Evidence:
         given = [one for one in decided if one is not None]
         if self.groups is None or not given or len(given) < len(trials):
             return None
-        stacked = np.stack(given)
-        sums = [self.groups.sum_rows(flags) for flags in (self.gold & stacked, stacked, self.gold)]
+        true, stacked = self.gold > 0, np.stack(given) & (self.gold >= 0)
+        sums = [self.groups.sum_rows(flags) for flags in (true & stacked, stacked, true)]
         whole = [part.sum(axis=-2) for part in sums]
         left = [total[..., None, :] - part for total, part in zip(whole, sums, strict=True)]
         shape = (len(trials), self.gold.shape[1])

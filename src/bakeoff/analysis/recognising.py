@@ -13,6 +13,7 @@ from bakeoff.analysis.answering import no_answer_worth
 from bakeoff.analysis.recipe_model import Flag
 from bakeoff.analysis.scoring import PER_LABEL, TUNED, Fit, Yardstick
 from bakeoff.analysis.trial_model import Finding, SplitScores, TrialAnalysis
+from bakeoff.metrics.counts import evaluate
 from bakeoff.metrics.multilabel import COLLAPSED_SPREAD
 from bakeoff.metrics.recognition import (
     LOW_AT_HALF,
@@ -38,7 +39,7 @@ def no_skill_scores(measure: Yardstick, golds: Mapping[str, NDArray[Any]]) -> di
 
     Args:
         measure: the task's yardstick.
-        golds: gold by split, [N, L] each, `validation` among them.
+        golds: gold by split, [N, L] each, -1 where nobody decided, `validation` among them.
 
     Returns:
         The score in the task's metric by split.
@@ -50,12 +51,13 @@ def no_skill_scores(measure: Yardstick, golds: Mapping[str, NDArray[Any]]) -> di
         function = measure.metrics[measure.metric]
         return {split: float(function(gold, no_answer_worth(gold))) for split, gold in golds.items()}
     if measure.metric in measure.ranked:
-        function, answer = measure.ranked[measure.metric], validation.mean(axis=0)
+        known = np.maximum((validation >= 0).sum(axis=0), 1)
+        function, answer = measure.ranked[measure.metric], (validation > 0).sum(axis=0) / known
     else:
         function = measure.metrics[measure.metric]
         find = best_label if measure.exclusive else best_constant
         answer = find(validation, function, measure.higher_is_better)
-    return {split: float(function(gold, np.broadcast_to(answer, gold.shape))) for split, gold in golds.items()}
+    return {split: evaluate(function, gold, np.broadcast_to(answer, gold.shape)) for split, gold in golds.items()}
 
 
 def recognise(measure: Yardstick, outputs: Outputs, scores: SplitScores, fitted: Fit, no_skill: float) -> list[Finding]:
@@ -110,7 +112,7 @@ def _low_at_half(outputs: Outputs, scores: SplitScores) -> list[Finding]:
         return []
     words = "the tuned threshold" if rule == TUNED else "thresholds a label"
     said, true = scores.calibration.mean_probability, scores.calibration.prevalence
-    shift = logit_shift(outputs.gold, outputs.outputs)
+    shift = logit_shift(outputs.judged, outputs.outputs)
     evidence = (
         f"macro-F1 {half:.4f} at threshold 0.5, {tuned:.4f} at {words}; mean probability {said:.2g} where a share of "
         f"{true:.2g} is true"

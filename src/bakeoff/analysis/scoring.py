@@ -16,6 +16,7 @@ from bakeoff.analysis.trial_model import LabelScores, SplitScores, Tuning
 from bakeoff.catalog import registry
 from bakeoff.metrics.answer_scores import tune_threshold, worth_at
 from bakeoff.metrics.calibration import fit_temperature
+from bakeoff.metrics.counts import evaluate
 from bakeoff.metrics.labels import score_labels
 from bakeoff.metrics.multilabel import (
     output_spread,
@@ -28,7 +29,7 @@ from bakeoff.metrics.multilabel import (
 from bakeoff.metrics.ranking import RANKED, label_average_precision
 from bakeoff.metrics.scores import SCORES, labels_per_example
 from bakeoff.metrics.shrinkage import Tuned, tune
-from bakeoff.metrics.single import choose, softmax
+from bakeoff.metrics.single import choose, only_known, softmax
 from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide
 from bakeoff.records.results import Outputs
 
@@ -79,18 +80,19 @@ class Yardstick:
         Returns:
             Probability of each label, [N, L]; of answers the margin of "no answer" and what they are worth, [N, 5].
         """
-        return read_table(outputs) if self.answers else self.probabilities(outputs.outputs)
+        return read_table(outputs) if self.answers else self.probabilities(outputs.outputs, outputs.judged)
 
-    def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float64]:
+    def probabilities(self, logits: NDArray[Any], gold: NDArray[Any]) -> NDArray[np.float64]:
         """Probability of each label.
 
         Args:
             logits: [N, L].
+            gold: what is true, [N, L]; -1 where nobody decided: labels that exclude one another are chosen among the others.
 
         Returns:
             [N, L].
         """
-        return softmax(logits) if self.exclusive else sigmoid(logits)
+        return softmax(only_known(gold, logits)) if self.exclusive else sigmoid(logits)
 
     def decide(self, probabilities: NDArray[np.float64], threshold: float | NDArray[np.float64]) -> NDArray[Any]:
         """Which labels each example is given, or what its answer is worth.
@@ -204,8 +206,8 @@ def fit(measure: Yardstick, validation: Outputs) -> Fit:
     finite = outputs_are_finite(validation.outputs)
     # an infinite logit has a probability that is finite: nan keeps it from being tuned on
     probabilities = sigmoid(validation.outputs) if finite else np.full(validation.outputs.shape, np.nan)
-    tuned = tune(validation.gold, probabilities, name if SCORES.get(name) is function else signed)
-    temperature = fit_temperature(validation.gold, validation.outputs) if finite else math.nan
+    tuned = tune(validation.judged, probabilities, name if SCORES.get(name) is function else signed)
+    temperature = fit_temperature(validation.judged, validation.outputs) if finite else math.nan
     return Fit(tuned, temperature, {**measure.fixed, TUNED: tuned.threshold, PER_LABEL: tuned.labels})
 
 
@@ -222,10 +224,10 @@ def score_split(measure: Yardstick, outputs: Outputs, fitted: Fit) -> SplitScore
     """
     if measure.answers:
         return score_answers(outputs, fitted.rules, measure.metrics)
-    gold = outputs.gold.astype(bool)
+    gold = outputs.judged
     finite = outputs_are_finite(outputs.outputs)
     usable = {rule: value for rule, value in fitted.rules.items() if finite and not np.isnan(value).any()}
-    probabilities = measure.probabilities(outputs.outputs)
+    probabilities = measure.probabilities(outputs.outputs, gold)
     decided = {rule: measure.decide(probabilities, threshold) for rule, threshold in usable.items()}
     scores = {
         rule: score_decisions(gold, decided[rule], measure.metrics)
@@ -234,7 +236,7 @@ def score_split(measure: Yardstick, outputs: Outputs, fitted: Fit) -> SplitScore
         for rule in fitted.rules
     }
     scores[NO_THRESHOLD] = {
-        name: float(function(gold, probabilities)) if finite else math.nan for name, function in measure.ranked.items()
+        name: evaluate(function, gold, probabilities) if finite else math.nan for name, function in measure.ranked.items()
     }
     return SplitScores(
         examples=len(gold),
@@ -244,11 +246,11 @@ def score_split(measure: Yardstick, outputs: Outputs, fitted: Fit) -> SplitScore
         constant=outputs_are_constant(outputs.outputs),
         spread=output_spread(outputs.outputs),
         predicted_per_example={
-            rule: labels_per_example(decided[rule]) if rule in decided else math.nan for rule in fitted.rules
+            rule: labels_per_example(decided[rule] & (gold >= 0)) if rule in decided else math.nan for rule in fitted.rules
         },
         scores=scores,
         labels=_labels(gold, probabilities, decided.get(measure.decided_rule), decided.get(PER_LABEL)),
-        calibration=calibrate(outputs.gold, probabilities, _scaled(measure, outputs, fitted)) if finite and len(gold) else None,
+        calibration=calibrate(gold, probabilities, _scaled(measure, outputs, fitted)) if finite and len(gold) else None,
     )
 
 
@@ -256,11 +258,11 @@ def _scaled(measure: Yardstick, outputs: Outputs, fitted: Fit) -> NDArray[np.flo
     """Probabilities after the temperature; None without one."""
     if math.isnan(fitted.temperature):
         return None
-    return measure.probabilities(outputs.outputs.astype(np.float64) / fitted.temperature)
+    return measure.probabilities(outputs.outputs.astype(np.float64) / fitted.temperature, outputs.judged)
 
 
 def _labels(
-    gold: NDArray[np.bool_],
+    gold: NDArray[Any],
     probabilities: NDArray[np.float64],
     decided: NDArray[np.bool_] | None,
     own: NDArray[np.bool_] | None,

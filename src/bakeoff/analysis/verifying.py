@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bakeoff.analysis.scoring import NO_THRESHOLD, Yardstick, yardstick
 from bakeoff.errors import RunError
 from bakeoff.metrics.answer_scores import MARGIN
+from bakeoff.metrics.counts import evaluate
 from bakeoff.records.results import Outputs
 from bakeoff.records.serving import Decision, Verification
 from bakeoff.records.specs import TaskSpec
@@ -116,11 +117,11 @@ def _replicates(measure: Yardstick, decision: Decision, outputs: Outputs) -> Rep
     clusters = outputs.clusters if outputs.answers is None else outputs.answers.contexts
     table = _table(measure, decision, outputs)
     if len(outputs.ids) < 2:
-        value = float(functions[measure.metric](outputs.gold.astype(bool), table))
+        value = evaluate(functions[measure.metric], outputs.judged, table)
         return Replicates(ONE, np.array([value]), np.zeros((1, 0)), np.zeros(0, dtype=np.int64))
     distinct = clusters is not None and len(np.unique(clusters)) > 1
     groups = draw_groups(len(outputs.ids), clusters if distinct else None)
-    return replicates(ONE, functions[measure.metric], outputs.gold.astype(bool), [table], groups)
+    return replicates(ONE, functions[measure.metric], outputs.judged, [table], groups)
 
 
 def _changed(measure: Yardstick, decision: Decision, original: Outputs, exported: Outputs) -> int:
@@ -129,7 +130,7 @@ def _changed(measure: Yardstick, decision: Decision, original: Outputs, exported
         given = [_answers(measure, decision, outputs) for outputs in (original, exported)]
         return sum(one != other for one, other in zip(*given, strict=True))
     threshold = _threshold(measure, decision)
-    decided = [measure.decide(measure.probabilities(outputs.outputs), threshold) for outputs in (original, exported)]
+    decided = [measure.decide(measure.read(outputs), threshold) for outputs in (original, exported)]
     return int((decided[0] != decided[1]).any(axis=1).sum())
 
 

@@ -22,10 +22,18 @@ class LossFacts:
     Attributes:
         positives: examples with each label, [L].
         examples: examples in all, N.
+        annotated: examples in which each label was decided on, [L]; None if every label is in every example.
     """
 
     positives: Sequence[int]
     examples: int
+    annotated: Sequence[int] | None = None
+
+    @property
+    def decided(self) -> NDArray[np.float64]:
+        """Examples in which each label was decided on, [L], at least 1."""
+        counts = [self.examples] * len(self.positives) if self.annotated is None else self.annotated
+        return np.maximum(np.asarray(counts, dtype=np.float64), 1.0)
 
     @property
     def counts(self) -> NDArray[np.float64]:
@@ -35,7 +43,7 @@ class LossFacts:
     @property
     def negative_counts(self) -> NDArray[np.float64]:
         """Negatives by label, [L], at least 1."""
-        return np.maximum(self.examples - np.asarray(self.positives, dtype=np.float64), 1.0)
+        return np.maximum(self.decided - np.asarray(self.positives, dtype=np.float64), 1.0)
 
 
 class Loss(nn.Module):
@@ -45,7 +53,12 @@ class Loss(nn.Module):
     positive and rises with that of a negative; values and gradients are finite for every |logit| ≤ 1e4. Parameters that it
     registers are trained with the head's rate. What it derives from settings and facts it keeps in buffers that are not
     persistent.
+
+    Attributes:
+        by_row: whether a row's value is one for all its labels, so that each row counts alike however many of them are known.
     """
+
+    by_row: bool = False
 
     if TYPE_CHECKING:
 
@@ -66,6 +79,21 @@ class Loss(nn.Module):
             NotImplementedError: always: a loss defines its own.
         """
         raise NotImplementedError
+
+    def of_known(self, logits: Tensor, targets: Tensor, known: Tensor, progress: float) -> Tensor:
+        """Value of each decision where not every label was decided on; one that weighs labels against one another overrides it.
+
+        Args:
+            logits: [B, L]; far below all others where nobody decided.
+            targets: [B, L] in [0, 1]; 0 where nobody decided.
+            known: whether somebody decided, [B, L] bool.
+            progress: share of the training that is done.
+
+        Returns:
+            [B, L]; what stands where nobody decided is not looked at.
+        """
+        del known
+        return self(logits, targets, progress)
 
     def learned(self) -> dict[str, float]:
         """What training has made of the loss's own parameters.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
@@ -19,6 +20,7 @@ class CrossEntropy(Loss):
     """
 
     weights: Tensor
+    by_row = True
 
     def __init__(self, settings: CrossEntropySettings, facts: LossFacts) -> None:
         super().__init__()
@@ -42,3 +44,24 @@ class CrossEntropy(Loss):
             y = y * (1 - self.label_smoothing) + self.label_smoothing / y.shape[1]
         row = -(self.weights * y * log_softmax(x, dim=1)).sum(dim=1, keepdim=True)
         return row.expand_as(x)
+
+    def of_known(self, logits: Tensor, targets: Tensor, known: Tensor, progress: float) -> Tensor:  # noqa: ARG002
+        """See `Loss.of_known`: smoothing spreads over the labels that a row could have.
+
+        Args:
+            logits: [B, L].
+            targets: [B, L].
+            known: [B, L] bool.
+            progress: not used.
+
+        Returns:
+            [B, L].
+        """
+        x = widen(logits)
+        y = targets.to(x.dtype)
+        labels = known.sum(dim=1, keepdim=True).clamp(min=1)
+        if self.label_smoothing:
+            y = y * (1 - self.label_smoothing) + self.label_smoothing * known / labels
+        row = -(self.weights * y * torch.where(known, log_softmax(x, dim=1), 0.0)).sum(dim=1, keepdim=True)
+        # over the known labels of a row the values add up to what they add up to where all are known
+        return (row * (x.shape[1] / labels)).expand_as(x)

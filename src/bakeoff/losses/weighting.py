@@ -48,7 +48,7 @@ def class_weights(choice: ClassWeights, beta: float, facts: LossFacts) -> tuple[
     if choice == "none":
         return np.ones_like(positive), np.ones_like(negative)
     if choice == "balanced":
-        return facts.examples / (2 * positive), facts.examples / (2 * negative)
+        return facts.decided / (2 * positive), facts.decided / (2 * negative)
     if choice == "effective":
         of_positives, of_negatives = effective_weights(positive, beta), effective_weights(negative, beta)
         half = (of_positives + of_negatives) / 2

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.counts import Floats, ratio
+from bakeoff.metrics.counts import Floats, known, ratio
 
 BINS = 15
 """Equal widths on the probability that the label holds, [0, 1/15) to [14/15, 1], as in Guo et al. 2017."""
@@ -40,6 +40,21 @@ class Reliability:
         return float(np.sum(self.counts * np.abs(self.said - self.true)) / total) if total else float("nan")
 
 
+def decisions(gold: NDArray[Any], values: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
+    """The decisions that somebody made, one after another.
+
+    Args:
+        gold: what is true, any shape; `counts.UNKNOWN` where nobody decided.
+        values: what was said of each, the same shape.
+
+    Returns:
+        What is true, 0 or 1, and what was said, both [D].
+    """
+    true, asked = np.asarray(gold) > 0, known(gold)
+    kept = (true.ravel(), values.ravel()) if asked is None else (true[asked], values[asked])
+    return kept[0].astype(np.float64), kept[1]
+
+
 def reliability(gold: NDArray[Any], probabilities: NDArray[Any], bins: int = BINS) -> Reliability:
     """Compare probabilities with what is true, in bins of equal width.
 
@@ -53,15 +68,12 @@ def reliability(gold: NDArray[Any], probabilities: NDArray[Any], bins: int = BIN
     Returns:
         The bins. Source: Guo, Pleiss, Sun, Weinberger 2017, "On calibration of modern neural networks", eq. 1 to 3.
     """
-    chances = np.asarray(probabilities, dtype=np.float64).ravel()
+    true, chances = decisions(gold, np.asarray(probabilities, dtype=np.float64))
     places = np.minimum((chances * bins).astype(np.intp), bins - 1)
     counts = np.bincount(places, minlength=bins)
-    sums = [
-        np.bincount(places, weights=weights, minlength=bins)
-        for weights in (chances, np.asarray(gold, dtype=np.float64).ravel())
-    ]
-    said, true = (ratio(total, counts) for total in sums)
-    return Reliability(counts=counts, said=said, true=true)
+    sums = [np.bincount(places, weights=weights, minlength=bins) for weights in (chances, true)]
+    said, came = (ratio(total, counts) for total in sums)
+    return Reliability(counts=counts, said=said, true=came)
 
 
 def fit_temperature(gold: NDArray[Any], logits: NDArray[Any]) -> float:
@@ -77,7 +89,7 @@ def fit_temperature(gold: NDArray[Any], logits: NDArray[Any]) -> float:
         The temperature, 0.01 to 100; above 1 for a model that is too sure; nan without outputs. Source: Guo et al. 2017,
         section 4.2, with the sigmoid in place of the softmax.
     """
-    true, values = np.asarray(gold, dtype=np.float64).ravel(), np.asarray(logits, dtype=np.float64).ravel()
+    true, values = decisions(gold, np.asarray(logits, dtype=np.float64))
     if not values.size:
         return float("nan")
     # the loss is convex in the inverse temperature: its slope rises, so halving an interval of its logarithm finds the root

@@ -1,4 +1,8 @@
-"""What the scores of decisions are made of: hits, predictions and positives, counted once for every metric."""
+"""What the scores of decisions are made of: hits, predictions and positives, counted once for every metric.
+
+Gold is 1 or True where an example bears a label, 0 or False where it does not, and `UNKNOWN` where nobody decided: such a
+decision counts in nothing, as if it had not been asked for.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from numpy.typing import NDArray
 
 Bools = NDArray[Any]
 Floats = NDArray[np.float64]
+UNKNOWN = -1
+"""Gold of a label that nobody decided on in an example."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +41,68 @@ class Tally:
     Attributes:
         labels: counts over examples, for each label, [L].
         examples: counts over labels, for each example, [N].
+        decisions: examples in which each label was decided on, [L]; None if every label is in every example.
     """
 
     labels: Counts
     examples: Counts
+    decisions: Floats | None = None
+
+
+def known(gold: Any) -> NDArray[np.bool_] | None:
+    """Which decisions somebody made.
+
+    Args:
+        gold: any shape.
+
+    Returns:
+        True where gold is not `UNKNOWN`, the same shape; None if all are known.
+    """
+    values = np.asarray(gold)
+    if values.dtype.kind in ("b", "u"):
+        return None
+    found: NDArray[np.bool_] = values >= 0
+    return None if found.all() else found
+
+
+def neutral(gold: Bools, predicted: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """Gold and decisions for a metric that does not know of decisions that nobody made.
+
+    Args:
+        gold: what is true, [N, L].
+        predicted: what was decided, or probabilities, [N, L].
+
+    Returns:
+        Both without the labels that nobody decided on anywhere, and False or 0 where nobody did.
+    """
+    true, said, asked = np.asarray(gold) > 0, np.asarray(predicted), known(gold)
+    if asked is None:
+        return true, said
+    columns = asked.any(axis=0)
+    return true[:, columns], np.where(asked, said, np.zeros((), said.dtype))[:, columns]
+
+
+def evaluate(metric: Callable[[Any, Any], float], gold: Bools, predicted: NDArray[Any]) -> float:
+    """A metric of the decisions that somebody made.
+
+    Args:
+        metric: (gold, predicted) -> score; one that is not of this package is asked of what `neutral` makes of both.
+        gold: what is true, [N, L].
+        predicted: what was decided, or probabilities, [N, L].
+
+    Returns:
+        Its value.
+    """
+    ours = getattr(metric, "__module__", "").startswith(f"{__package__}.")
+    return float(metric(gold, predicted) if ours else metric(*neutral(gold, predicted)))
 
 
 def _checked(gold: Bools, predicted: Bools) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    true, decided = np.asarray(gold).astype(bool), np.asarray(predicted).astype(bool)
+    true, decided = np.asarray(gold) > 0, np.asarray(predicted).astype(bool)
     if true.ndim != 2 or true.shape != decided.shape:
         raise ValueError(f"gold {true.shape} and predicted {decided.shape} must have one shape [N, L]")
-    return true, decided
+    asked = known(gold)
+    return true, decided if asked is None else decided & asked
 
 
 def _add(true: Floats, decided: Floats, both: Floats, axis: int) -> Counts:
@@ -89,8 +146,9 @@ def tally(gold: Bools, predicted: Bools) -> Tally:
     Raises:
         ValueError: if the shapes differ or are not [N, L].
     """
-    flags = _flags(gold, predicted)
-    return Tally(labels=_add(*flags, axis=0), examples=_add(*flags, axis=1))
+    flags, asked = _flags(gold, predicted), known(gold)
+    decisions = None if asked is None else np.ones(len(asked)) @ asked.astype(np.float64)
+    return Tally(labels=_add(*flags, axis=0), examples=_add(*flags, axis=1), decisions=decisions)
 
 
 def ratio(numerator: Any, denominator: Any) -> Floats:

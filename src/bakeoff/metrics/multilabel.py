@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.counts import tally
+from bakeoff.metrics.counts import evaluate, known, tally
 from bakeoff.metrics.ranking import RANKED
 from bakeoff.metrics.scores import SCORES, score_tally
 from bakeoff.metrics.thresholds import FIXED_THRESHOLDS, decide, tune_threshold
@@ -72,7 +72,7 @@ def outputs_are_constant(logits: NDArray[Any]) -> bool:
 
 
 def log_loss(gold: NDArray[Any], logits: NDArray[Any]) -> float:
-    """Binary cross-entropy, the mean over examples and labels, in the stable log-sigmoid form.
+    """Binary cross-entropy, the mean over decisions that somebody made, in the stable log-sigmoid form.
 
     Args:
         gold: whether the example bears the label, [N, L].
@@ -84,8 +84,9 @@ def log_loss(gold: NDArray[Any], logits: NDArray[Any]) -> float:
     values = np.asarray(logits, dtype=np.float64)
     if not values.size or not outputs_are_finite(values):
         return float("nan")
-    losses = np.maximum(values, 0) - values * np.asarray(gold, dtype=np.float64) + np.log1p(np.exp(-np.abs(values)))
-    return float(np.mean(losses))
+    losses = np.maximum(values, 0) - values * (np.asarray(gold) > 0) + np.log1p(np.exp(-np.abs(values)))
+    asked = known(gold)
+    return float(np.mean(losses if asked is None else losses[asked]))
 
 
 def multilabel_scores(
@@ -130,7 +131,7 @@ def score_decisions(gold: NDArray[Any], decided: NDArray[np.bool_], metrics: Map
     """
     own = [name for name, function in metrics.items() if SCORES.get(name) is function]
     counted = score_tally(tally(gold, decided), own) if own else {}
-    return {name: counted[name] if name in counted else float(metrics[name](gold, decided)) for name in metrics}
+    return {name: counted[name] if name in counted else evaluate(metrics[name], gold, decided) for name in metrics}
 
 
 def split_metric(name: str) -> tuple[str, float | None]:

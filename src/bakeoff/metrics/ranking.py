@@ -1,5 +1,7 @@
 """Metrics of probabilities: how well they order examples. No threshold is needed, and none changes them.
 
+What nobody decided on is not among the examples that are ordered, and a label that nobody decided on is not averaged over.
+
 Equal to scikit-learn 1.9's `average_precision_score`, checked in the tests.
 """
 
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.counts import Bools, Floats, mean, ratio
+from bakeoff.metrics.counts import Bools, Floats, known, mean, ratio
 
 
 def label_average_precision(gold: Bools, scores: NDArray[Any]) -> Floats:
@@ -30,12 +32,15 @@ def label_average_precision(gold: Bools, scores: NDArray[Any]) -> Floats:
     Raises:
         ValueError: if the shapes differ or are not [N, L], or a score is nan.
     """
-    true, values = np.asarray(gold).astype(bool), np.asarray(scores)
+    true, values = np.asarray(gold) > 0, np.asarray(scores)
     if true.ndim != 2 or true.shape != values.shape:
         raise ValueError(f"gold {true.shape} and scores {values.shape} must have one shape [N, L]")
     if np.isnan(values).any():
         raise ValueError("a score is nan: nothing can be ordered by it")
     examples = len(true)
+    asked = known(gold)
+    if asked is not None:  # behind all others, where they change the precision at no positive
+        values = np.where(asked, values, -np.inf)
     if not true.size:
         return np.zeros(true.shape[1])
     order = np.argsort(-values.T, axis=1)
@@ -59,7 +64,8 @@ def average_precision_macro(gold: Bools, scores: NDArray[Any]) -> float:
     Returns:
         The score.
     """
-    return mean(label_average_precision(gold, scores))
+    found, asked = label_average_precision(gold, scores), known(gold)
+    return mean(found if asked is None else found[asked.any(axis=0)])
 
 
 def average_precision_micro(gold: Bools, scores: NDArray[Any]) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bakeoff.metrics.counts import evaluate, known
 from bakeoff.metrics.multilabel import sigmoid
 
 LOW_AT_HALF = 0.05
@@ -35,12 +36,12 @@ def best_constant(gold: NDArray[Any], score: Callable[[Any, Any], float], higher
     Returns:
         The answer, [L]; of equally good ones that with the fewest labels.
     """
-    true = np.asarray(gold).astype(bool)
-    frequent = np.argsort(-np.count_nonzero(true, axis=0), kind="stable")
+    true = np.asarray(gold)
+    frequent = np.argsort(-np.count_nonzero(true > 0, axis=0), kind="stable")
     answers = np.zeros((len(frequent) + 1, len(frequent)), dtype=bool)
     for count in range(1, len(answers)):
         answers[count, frequent[:count]] = True
-    values = np.array([score(true, np.broadcast_to(answer, true.shape)) for answer in answers])
+    values = np.array([evaluate(score, true, np.broadcast_to(answer, true.shape)) for answer in answers])
     return np.asarray(answers[int(np.argmax(values if higher else -values))])
 
 
@@ -55,10 +56,10 @@ def best_label(gold: NDArray[Any], score: Callable[[Any, Any], float], higher: b
     Returns:
         The answer, [L] with one true entry; of equally good ones the more frequent label.
     """
-    true = np.asarray(gold).astype(bool)
-    frequent = np.argsort(-np.count_nonzero(true, axis=0), kind="stable")
+    true = np.asarray(gold)
+    frequent = np.argsort(-np.count_nonzero(true > 0, axis=0), kind="stable")
     answers = np.eye(true.shape[1], dtype=bool)[frequent]
-    values = np.array([score(true, np.broadcast_to(answer, true.shape)) for answer in answers])
+    values = np.array([evaluate(score, true, np.broadcast_to(answer, true.shape)) for answer in answers])
     return np.asarray(answers[int(np.argmax(values if higher else -values))])
 
 
@@ -74,15 +75,18 @@ def logit_shift(gold: NDArray[Any], logits: NDArray[Any]) -> float:
     Returns:
         The median over labels, from -60 to 60; nan if no label has both positives and negatives.
     """
-    true, values = np.asarray(gold).astype(bool), np.asarray(logits, dtype=np.float64)
-    share = true.mean(axis=0) if len(true) else np.zeros(true.shape[1])
+    true, values = np.asarray(gold) > 0, np.asarray(logits, dtype=np.float64)
+    asked = known(gold)
+    weights = (np.ones(true.shape) if asked is None else asked).astype(np.float64)
+    count = np.maximum(weights.sum(axis=0), 1.0)
+    share = (true * weights).sum(axis=0) / count
     told = (share > 0) & (share < 1)
     if not told.any():
         return float("nan")
-    values, share = values[:, told], share[told]
+    values, share, weights, count = values[:, told], share[told], weights[:, told], count[told]
     low, high = np.full(len(share), -60.0), np.full(len(share), 60.0)
     for _ in range(40):
         middle = (low + high) / 2
-        below = sigmoid(values + middle).mean(axis=0) < share
+        below = (sigmoid(values + middle) * weights).sum(axis=0) / count < share
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return float(np.median((low + high) / 2))

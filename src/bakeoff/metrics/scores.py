@@ -1,7 +1,8 @@
 """The metrics of multi-label decisions, one function a metric, each equal to scikit-learn's with `zero_division=0`.
 
 Every function takes what is true and what was decided, both [N, L], and gives a share between 0 and 1. Where a ratio has
-no denominator (a label without positives, or never predicted) it is 0, as the study declares. Checked in the tests
+no denominator (a label without positives, or never predicted) it is 0, as the study declares. What nobody decided on
+(`counts.UNKNOWN`) counts in nothing; a label that nobody decided on anywhere is not averaged over. Checked in the tests
 against scikit-learn 1.9. Metrics of probabilities, which need no decision, stand in `ranking.py`.
 """
 
@@ -45,7 +46,11 @@ def by_label(part: Ratio, counted: Tally) -> Floats:
 
 
 def _macro(part: Ratio) -> Callable[[Tally], float]:
-    return lambda counted: mean(by_label(part, counted))
+    def over_labels(counted: Tally) -> float:
+        values = by_label(part, counted)
+        return mean(values if counted.decisions is None else values[counted.decisions > 0])
+
+    return over_labels
 
 
 def _micro(part: Ratio) -> Callable[[Tally], float]:
@@ -72,7 +77,8 @@ def _jaccard_samples(counted: Tally) -> float:
 def _hamming_loss(counted: Tally) -> float:
     found = counted.examples
     wrong = np.sum(found.predicted + found.positives - 2 * found.hits)
-    return float(ratio(wrong, len(found.hits) * len(counted.labels.hits)))
+    made = len(found.hits) * len(counted.labels.hits) if counted.decisions is None else counted.decisions.sum()
+    return float(ratio(wrong, made))
 
 
 def _subset_accuracy(counted: Tally) -> float:
@@ -119,7 +125,7 @@ def labels_per_example(flags: Bools) -> float:
     Returns:
         The mean number; nan without examples.
     """
-    return float(np.count_nonzero(flags) / len(flags)) if len(flags) else float("nan")
+    return float(np.count_nonzero(np.asarray(flags) > 0) / len(flags)) if len(flags) else float("nan")
 
 
 def f1_macro(gold: Bools, predicted: Bools) -> float:

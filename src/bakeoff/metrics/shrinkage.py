@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.metrics.counts import Bools, Floats
-from bakeoff.metrics.scores import LOWER_IS_BETTER, SCORES
+from bakeoff.metrics.scores import LOWER_IS_BETTER
 from bakeoff.metrics.sorting import Sorted, sort
-from bakeoff.metrics.thresholds import GRID, TIE, Score, best_label_thresholds, best_threshold
+from bakeoff.metrics.thresholds import GRID, TIE, Score, best_label_thresholds, best_threshold, goodness
 
 KAPPAS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, math.inf)
 """What κ may be: 0 takes each label's own threshold, infinity the one of all labels."""
@@ -110,11 +110,11 @@ def tune(gold: Bools, probabilities: NDArray[Any], metric: str | Score = "f1_mac
     if not np.isfinite(probabilities).all():
         nothing = np.full(np.shape(probabilities)[1], np.nan)
         return Tuned(math.nan, nothing, nothing, math.nan, 0, (math.nan, math.nan))
-    true, chances = np.asarray(gold).astype(bool), np.asarray(probabilities, dtype=np.float64)
+    true, chances = np.asarray(gold) > 0, np.asarray(probabilities, dtype=np.float64)
     if not true.size:
         half = np.full(true.shape[1], 0.5)
         return Tuned(0.5, half, half, math.inf, 0, (math.nan, math.nan))
-    outputs = sort(true, chances)
+    outputs = sort(gold, chances)
     threshold, unshrunk = _fit(outputs, metric, GRID)
     if len(true) < 2 * FOLDS:
         return Tuned(threshold, np.full(true.shape[1], threshold), unshrunk, math.inf, 0, (math.nan, math.nan))
@@ -129,11 +129,10 @@ def _fit(outputs: Sorted, metric: str | Score, grid: int) -> tuple[float, Floats
     return threshold, best_label_thresholds(outputs, threshold)
 
 
-def _goodness(metric: str | Score, gold: NDArray[np.bool_], decided: NDArray[np.bool_]) -> float:
+def _goodness(metric: str | Score, gold: NDArray[Any], decided: NDArray[np.bool_]) -> float:
     """The metric so that more is better."""
-    if callable(metric):
-        return float(metric(gold, decided))
-    return -SCORES[metric](gold, decided) if metric in LOWER_IS_BETTER else SCORES[metric](gold, decided)
+    value = goodness(metric, gold, decided)
+    return -value if metric in LOWER_IS_BETTER else value
 
 
 def choose_kappa(outputs: Sorted, metric: str | Score) -> float:

@@ -1,7 +1,8 @@
 """Scores where each example has exactly one label: decisions are the label with the highest output.
 
 Gold and predicted are [N, L] with one true entry a row, so that the metrics of `scores.py` fit too: macro-F1 is the same for
-both kinds of task.
+both kinds of task. A label that nobody decided on in an example (`counts.UNKNOWN`) is not one of those that are chosen from:
+`only_known` takes its output away.
 """
 
 from __future__ import annotations
@@ -11,7 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bakeoff.metrics.counts import known
+
 Bools = NDArray[np.bool_]
+
+
+def only_known(gold: NDArray[Any], logits: NDArray[Any]) -> NDArray[Any]:
+    """Outputs to choose from.
+
+    Args:
+        gold: what is true, [N, L]; `counts.UNKNOWN` where nobody decided.
+        logits: [N, L].
+
+    Returns:
+        [N, L], minus infinity where nobody decided.
+    """
+    asked = known(gold)
+    return np.asarray(logits) if asked is None else np.where(asked, logits, -np.inf)
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
@@ -60,7 +77,7 @@ def confusion(gold: Bools, predicted: Bools) -> NDArray[np.int64]:
     Returns:
         Counts, true label by decided label, [L, L].
     """
-    return np.asarray(np.asarray(gold, dtype=np.int64).T @ np.asarray(predicted, dtype=np.int64))
+    return np.asarray((np.asarray(gold) > 0).astype(np.int64).T @ np.asarray(predicted, dtype=np.int64))
 
 
 def accuracy(gold: Bools, predicted: Bools) -> float:
@@ -86,7 +103,7 @@ def f1(gold: Bools, predicted: Bools) -> float:
     Returns:
         From 0 to 1; 0 where the label is neither true nor decided anywhere.
     """
-    true, decided = np.asarray(gold, dtype=bool)[:, -1], np.asarray(predicted, dtype=bool)[:, -1]
+    true, decided = np.asarray(gold)[:, -1] > 0, np.asarray(predicted, dtype=bool)[:, -1]
     whole = int(true.sum() + decided.sum())
     return 2 * int((true & decided).sum()) / whole if whole else 0.0
 
@@ -116,11 +133,12 @@ def cross_entropy(gold: Bools, logits: NDArray[Any]) -> float:
         logits: [N, L].
 
     Returns:
-        The loss in nats; nan if an output is not finite or there is none.
+        The loss in nats, over the labels that somebody decided on; nan if an output is not finite or there is none.
     """
     values = np.asarray(logits, dtype=np.float64)
     if not values.size or not np.isfinite(values).all():
         return float("nan")
+    values = only_known(gold, values)
     highest = values.max(axis=1)
     total = highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
-    return float(np.mean(total - (values * np.asarray(gold, dtype=np.float64)).sum(axis=1)))
+    return float(np.mean(total - np.where(np.asarray(gold) > 0, values, 0.0).sum(axis=1)))

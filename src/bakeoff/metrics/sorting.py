@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.counts import Floats, Ratio, f1, jaccard, precision, ratio, recall
+from bakeoff.metrics.counts import UNKNOWN, Floats, Ratio, f1, jaccard, known, precision, ratio, recall
 from bakeoff.metrics.scores import SCORES
+
+NEVER = -1.0
+"""What stands for a probability where nobody decided: below every threshold."""
 
 _PARTS: dict[str, Ratio] = {"f1": f1, "precision": precision, "recall": recall, "jaccard": jaccard}
 
@@ -23,9 +26,11 @@ _PARTS: dict[str, Ratio] = {"f1": f1, "precision": precision, "recall": recall, 
 class Sorted:
     """Gold and probabilities of each label, the most probable example first.
 
+    What nobody decided on stands behind all others, with a probability below every threshold: it is never given.
+
     Attributes:
         gold: whether the example at that place bears the label, [L, N].
-        chances: probabilities, falling within each label, [L, N].
+        chances: probabilities, falling within each label, [L, N]; `NEVER` where nobody decided.
         rows: the example at each place, [L, N].
         order: positions in the flattened [L, N], from the most probable of all to the least, [L · N].
     """
@@ -55,16 +60,17 @@ class Sorted:
             order=places[self.order[keep[self.order]]],
         )
 
-    def unsorted(self) -> tuple[NDArray[np.bool_], Floats]:
+    def unsorted(self) -> tuple[NDArray[Any], Floats]:
         """Gold and probabilities in the order of the examples.
 
         Returns:
-            Both, [N, L].
+            Both, [N, L]; gold is `counts.UNKNOWN` where nobody decided.
         """
         gold, chances = np.empty_like(self.gold), np.empty_like(self.chances)
         np.put_along_axis(gold, self.rows, self.gold, axis=1)
         np.put_along_axis(chances, self.rows, self.chances, axis=1)
-        return gold.T, chances.T
+        never = chances == NEVER
+        return (np.where(never, UNKNOWN, gold).astype(np.int8) if never.any() else gold).T, chances.T
 
 
 def sort(gold: NDArray[Any], probabilities: NDArray[Any]) -> Sorted:
@@ -80,9 +86,12 @@ def sort(gold: NDArray[Any], probabilities: NDArray[Any]) -> Sorted:
     Raises:
         ValueError: if the shapes differ or are not [N, L].
     """
-    true, chances = np.asarray(gold).astype(bool), np.asarray(probabilities, dtype=np.float64)
+    true, chances = np.asarray(gold) > 0, np.asarray(probabilities, dtype=np.float64)
     if true.ndim != 2 or true.shape != chances.shape:
         raise ValueError(f"gold {true.shape} and probabilities {chances.shape} must have one shape [N, L]")
+    asked = known(gold)
+    if asked is not None:
+        chances = np.where(asked, chances, NEVER)
     rows = np.argsort(-chances.T, axis=1, kind="stable")
     falling = np.take_along_axis(chances.T, rows, axis=1)
     order = np.argsort(-falling, axis=None, kind="stable")
@@ -169,8 +178,8 @@ def _averaged(outputs: Sorted, ends: NDArray[np.intp], part: Ratio, weighted: bo
 def _subset_accuracy(outputs: Sorted, candidates: Floats) -> Floats:
     """An example is right between its most probable wrong label (exclusive) and its least probable right one."""
     gold, chances = outputs.unsorted()
-    right = np.min(np.where(gold, chances, np.inf), axis=1)
-    wrong = np.max(np.where(gold, -np.inf, chances), axis=1)
+    right = np.min(np.where(gold > 0, chances, np.inf), axis=1)
+    wrong = np.max(np.where(gold > 0, -np.inf, chances), axis=1)
     possible = wrong < right
     reached = [np.searchsorted(np.sort(side[possible]), candidates, side="left") for side in (wrong, right)]
     return np.asarray((reached[0] - reached[1]) / len(gold), dtype=np.float64)

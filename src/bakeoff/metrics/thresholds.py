@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.counts import Bools, Floats, f1
+from bakeoff.metrics.counts import Bools, Floats, evaluate, f1
 from bakeoff.metrics.scores import SCORES
-from bakeoff.metrics.sorting import Sorted, curve, ends_of_runs, label_scores, sort
+from bakeoff.metrics.sorting import NEVER, Sorted, curve, ends_of_runs, label_scores, sort
 
 FIXED_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TIE = 1e-9
@@ -65,9 +65,22 @@ def tune_threshold(gold: Bools, probabilities: NDArray[Any], metric: str | Score
         return 0.5, 0.0
     outputs = sort(gold, probabilities)
     threshold = best_threshold(outputs, metric)
-    score = metric if callable(metric) else SCORES[metric]
     true, chances = outputs.unsorted()
-    return threshold, float(score(true, chances >= threshold))
+    return threshold, goodness(metric, true, chances >= threshold)
+
+
+def goodness(metric: str | Score, gold: NDArray[Any], decided: NDArray[np.bool_]) -> float:
+    """A metric of decisions.
+
+    Args:
+        metric: a name of `scores.SCORES`, or a function, which is asked of known decisions alone.
+        gold: what is true, [N, L].
+        decided: what was decided, [N, L].
+
+    Returns:
+        Its value.
+    """
+    return evaluate(metric if callable(metric) else SCORES[metric], gold, decided)
 
 
 def best_threshold(outputs: Sorted, metric: str | Score, grid: int = GRID) -> float:
@@ -82,6 +95,8 @@ def best_threshold(outputs: Sorted, metric: str | Score, grid: int = GRID) -> fl
         The threshold.
     """
     candidates, values = _try_grid(outputs, metric, grid) if callable(metric) else curve(outputs, metric)
+    real = candidates > NEVER
+    candidates, values = candidates[real], values[real]
     best = candidates[values >= values.max() - TIE]
     distance = np.abs(best - 0.5)
     return float(best[distance == distance.min()].max())
@@ -134,4 +149,4 @@ def _try_grid(outputs: Sorted, score: Score, grid: int) -> tuple[Floats, Floats]
     distinct = np.unique(chances)
     picked = np.unique(np.linspace(0, len(distinct) - 1, min(grid, len(distinct))).round().astype(int))
     candidates = np.append(distinct[picked], np.nextafter(distinct[-1], np.inf))
-    return candidates, np.array([score(gold, chances >= candidate) for candidate in candidates])
+    return candidates, np.array([goodness(score, gold, chances >= candidate) for candidate in candidates])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -265,6 +265,9 @@ class Circumstances(Spec):
         return Circumstances.model_validate(read_document(path, "circumstances", CIRCUMSTANCES_VERSION))
 
 
+OF_EXAMPLES = ("outputs", "gold", "clusters", "sources", "annotated")
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Raw outputs of a model on one split.
@@ -276,6 +279,9 @@ class Outputs:
         answers: the answers to questions; None for other kinds of task.
         clusters: number of what each example belongs to (a dialogue, an article), the same for examples that belong together,
             [N] int32; None where each stands alone.
+        sources: number of the source that each example is from, [N] int32; None where there is but one.
+        annotated: whether somebody decided on the label in the example, [N, L]; None where everything is annotated. Gold is
+            0 where nobody did.
     """
 
     ids: list[str]
@@ -283,6 +289,26 @@ class Outputs:
     gold: NDArray[np.uint8]
     answers: Answers | None = None
     clusters: NDArray[np.int32] | None = None
+    sources: NDArray[np.int32] | None = None
+    annotated: NDArray[np.bool_] | None = None
+
+    @property
+    def judged(self) -> NDArray[Any]:
+        """Gold as metrics take it: -1 where nobody decided, [N, L]."""
+        return self.gold if self.annotated is None else np.where(self.annotated, self.gold.astype(np.int8), np.int8(-1))
+
+    def of(self, rows: NDArray[Any]) -> Outputs:
+        """The outputs of some examples.
+
+        Args:
+            rows: places or a mask, [N].
+
+        Returns:
+            The same of these alone; not for questions.
+        """
+        places = np.arange(len(self.ids))[rows]
+        parts: dict[str, Any] = {name: None if (part := getattr(self, name)) is None else part[places] for name in OF_EXAMPLES}
+        return replace(self, ids=[self.ids[place] for place in places], **parts)
 
     def write(self, path: Path) -> None:
         """Write an `.npz` whose bytes depend on the content alone.
@@ -300,6 +326,8 @@ class Outputs:
             "gold": np.ascontiguousarray(self.gold, dtype=np.uint8),
             **(self.answers.arrays() if self.answers is not None else {}),
             **({} if self.clusters is None else {"clusters": np.ascontiguousarray(self.clusters, dtype=np.int32)}),
+            **({} if self.sources is None else {"sources": np.ascontiguousarray(self.sources, dtype=np.int32)}),
+            **({} if self.annotated is None else {"annotated": np.packbits(self.annotated, axis=1)}),
         }
         target = io.BytesIO()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -328,7 +356,17 @@ class Outputs:
                 raw = archive["ids"].tobytes()
                 offsets = archive["id_offsets"]
                 ids = [raw[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(offsets)]
-                return Outputs(ids, archive["outputs"], archive["gold"], Answers.of(archive), archive.get("clusters"))
+                gold, packed = archive["gold"], archive.get("annotated")
+                annotated = None if packed is None else np.unpackbits(packed, axis=1, count=gold.shape[1]).astype(np.bool_)
+                return Outputs(
+                    ids,
+                    archive["outputs"],
+                    gold,
+                    Answers.of(archive),
+                    archive.get("clusters"),
+                    archive.get("sources"),
+                    annotated,
+                )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise FormatError(f"stored outputs cannot be read: {error}", str(path), "run the trial again") from error
 

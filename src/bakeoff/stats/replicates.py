@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.counts import Floats, Ratio, f1
+from bakeoff.metrics.counts import Floats, Ratio, evaluate, f1, known, ratio
 from bakeoff.metrics.scores import SCORES
 from bakeoff.stats.counting import AVERAGED, example_values, fast_name, score_counts
 from bakeoff.stats.grouping import Groups
@@ -85,16 +85,21 @@ def decision_replicates(
     Raises:
         ValueError: if the shapes do not fit.
     """
-    true, given = np.asarray(gold).astype(bool), np.asarray(decided).astype(bool)
+    true, given = np.asarray(gold) > 0, np.asarray(decided).astype(bool)
     if given.shape != (len(seeds), *true.shape) or true.shape[0] != len(groups.of_example):
         raise ValueError(
             f"gold {true.shape}, decided {given.shape}: not {len(seeds)} seeds × {len(groups.of_example)} examples"
         )
-    found = {}
+    found, asked = {}, known(gold)
+    if asked is not None:  # a label that nobody decided on anywhere is not averaged over
+        columns = asked.any(axis=0)
+        true, given, asked = true[:, columns], (given & asked)[..., columns], asked[:, columns]
     if set(metrics) - set(AVERAGED):
         whole, left = _counts(true, given, groups)
     for name in metrics:
-        if name in AVERAGED:
+        if name == "hamming_loss" and asked is not None:
+            found[name] = _share_replicates(seeds, true != given, asked, groups)
+        elif name in AVERAGED:
             found[name] = mean_replicates(seeds, example_values(name, true, given), groups)
         else:
             found[name] = Replicates(tuple(seeds), score_counts(name, *whole), score_counts(name, *left), groups.sizes)
@@ -116,7 +121,8 @@ def label_replicates(
     Returns:
         Replicates of each label, L of them.
     """
-    whole, left = _counts(np.asarray(gold).astype(bool), np.asarray(decided).astype(bool), groups)
+    given, asked = np.asarray(decided).astype(bool), known(gold)
+    whole, left = _counts(np.asarray(gold) > 0, given if asked is None else given & asked, groups)
     scores, without = part(*whole), part(*left)
     return [Replicates(tuple(seeds), scores[:, label], without[:, :, label], groups.sizes) for label in range(scores.shape[-1])]
 
@@ -130,6 +136,14 @@ def _counts(
     whole = hits.sum(axis=-2), predicted.sum(axis=-2), positives.sum(axis=-2)
     left = tuple(total[..., None, :] - part for total, part in zip(whole, (hits, predicted, positives), strict=True))
     return whole, (left[0], left[1], left[2])
+
+
+def _share_replicates(seeds: Sequence[int], flags: NDArray[np.bool_], asked: NDArray[np.bool_], groups: Groups) -> Replicates:
+    """The share of decisions with a flag, [S, N, L], where examples have different numbers of decisions, [N, L]."""
+    above, below = groups.sum_rows(flags).sum(axis=-1), groups.sum_rows(asked).sum(axis=-1)
+    whole = ratio(above.sum(axis=-1), np.full(len(above), below.sum()))
+    left = ratio(above.sum(axis=-1, keepdims=True) - above, np.broadcast_to(below.sum() - below, above.shape))
+    return Replicates(tuple(seeds), whole, left, groups.sizes)
 
 
 def mean_replicates(seeds: Sequence[int], values: NDArray[Any], groups: Groups) -> Replicates:
@@ -167,8 +181,8 @@ def function_replicates(
         The replicates.
     """
     kept = [groups.of_example != group for group in range(groups.count)]
-    whole = np.array([metric(gold, outputs) for outputs in predicted], dtype=np.float64)
-    without = np.array([[metric(gold[rows], outputs[rows]) for rows in kept] for outputs in predicted], dtype=np.float64)
+    whole = np.array([evaluate(metric, gold, outputs) for outputs in predicted], dtype=np.float64)
+    without = np.array([[evaluate(metric, gold[rows], outputs[rows]) for rows in kept] for outputs in predicted])
     return Replicates(tuple(seeds), whole, without.reshape(len(predicted), groups.count), groups.sizes)
 
 

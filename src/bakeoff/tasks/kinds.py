@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,10 @@ class TaskKind(Protocol):
     def outputs(self) -> int:
         """Width of the head."""
 
-    def targets(self, gold: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the loss compares with, [N, L], of the gold [N, L]."""
+    def targets(self, gold: NDArray[Any]) -> NDArray[np.float32]:
+        """What the loss compares with, [N, L], of the gold [N, L]; negative where nobody decided."""
 
-    def score(self, logits: NDArray[np.float32], gold: NDArray[np.uint8]) -> dict[str, float]:
+    def score(self, logits: NDArray[np.float32], gold: NDArray[Any]) -> dict[str, float]:
         """Scores of the outputs [N, L] on validation examples; the task's metric is among them."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,25 +28,25 @@ class Multilabel:
         """Width of the head: one logit a label."""
         return len(self.labels)
 
-    def targets(self, gold: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def targets(self, gold: NDArray[Any]) -> NDArray[np.float32]:
         """What the loss compares with.
 
         Args:
-            gold: [N, L] 0 or 1.
+            gold: [N, L] 0 or 1, -1 where nobody decided.
 
         Returns:
             [N, L] float32.
         """
         return gold.astype(np.float32)
 
-    def score(self, logits: NDArray[np.float32], gold: NDArray[np.uint8]) -> dict[str, float]:
+    def score(self, logits: NDArray[np.float32], gold: NDArray[Any]) -> dict[str, float]:
         """Scores on validation examples; the threshold is tuned on these very examples.
 
         Args:
             logits: [N, L].
-            gold: [N, L].
+            gold: [N, L], -1 where nobody decided.
 
         Returns:
             The task's metric and its like, with `threshold`.
         """
-        return validation_scores(gold.astype(bool), logits, self.metric)
+        return validation_scores(gold, logits, self.metric)

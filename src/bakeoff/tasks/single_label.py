@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.catalog import registry
-from bakeoff.metrics.single import choose, cross_entropy
+from bakeoff.metrics.counts import evaluate
+from bakeoff.metrics.single import choose, cross_entropy, only_known
 
 
 @dataclass(frozen=True)
@@ -28,33 +30,32 @@ class SingleLabel:
         """Width of the head: one logit a label."""
         return len(self.labels)
 
-    def targets(self, gold: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def targets(self, gold: NDArray[Any]) -> NDArray[np.float32]:
         """What the loss compares with.
 
         Args:
-            gold: [N, L], one 1 a row.
+            gold: [N, L], one 1 a row, -1 where nobody decided.
 
         Returns:
             [N, L] float32.
         """
         return gold.astype(np.float32)
 
-    def score(self, logits: NDArray[np.float32], gold: NDArray[np.uint8]) -> dict[str, float]:
+    def score(self, logits: NDArray[np.float32], gold: NDArray[Any]) -> dict[str, float]:
         """Scores on validation examples; each gets the label with the highest output.
 
         Args:
             logits: [N, L].
-            gold: [N, L], one 1 a row.
+            gold: [N, L], one 1 a row, -1 where nobody decided.
 
         Returns:
             Every metric that fits the kind, and `loss` (cross-entropy); all nan if an output is not finite.
         """
-        true = gold.astype(bool)
         names = dict.fromkeys((self.metric, *registry.task("single-label").metrics))
         if not np.isfinite(logits).all():
             return {**dict.fromkeys(names, float("nan")), "loss": float("nan")}
-        decided = choose(logits)
+        decided = choose(only_known(gold, logits))
         return {
-            **{name: float(registry.metric(name).load()(true, decided)) for name in names},
-            "loss": cross_entropy(true, logits),
+            **{name: evaluate(registry.metric(name).load(), gold, decided) for name in names},
+            "loss": cross_entropy(gold, logits),
         }

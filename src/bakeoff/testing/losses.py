@@ -13,6 +13,7 @@ from torch import Tensor
 from bakeoff.catalog import registry
 from bakeoff.catalog.cards import LossCard
 from bakeoff.losses.base import Loss, LossFacts, make_loss
+from bakeoff.losses.known import UNKNOWN, KnownOnly
 
 Floats = NDArray[np.float64]
 Reference = Callable[[Floats, Floats, float], Floats]
@@ -67,6 +68,7 @@ def check_loss(case: LossCase, seed: int = 0) -> None:
     check_finite(loss, targets)
     check_signs(loss, logits, targets)
     check_rows_alone(loss, logits, targets)
+    check_unknown(loss, logits, targets)
     check_reference(loss, case, logits, targets)
 
 
@@ -157,6 +159,42 @@ def check_rows_alone(loss: Loss, logits: Floats, targets: Floats) -> None:
         again, its_gradient = _evaluate(loss, given[rows], targets[rows], 0.5)
         torch.testing.assert_close(again, values[rows], rtol=1e-6, atol=1e-7, msg="values depend on the batch")
         torch.testing.assert_close(its_gradient, gradient[rows], rtol=1e-6, atol=1e-7, msg="gradients depend on the batch")
+
+
+def check_unknown(loss: Loss, logits: Floats, targets: Floats) -> None:
+    """A label that nobody decided on contributes nothing: no value, no gradient, and no other value hangs on its logit.
+
+    Args:
+        loss: the loss.
+        logits: [B, L].
+        targets: [B, L], 0 or 1.
+
+    Raises:
+        AssertionError: if it does.
+    """
+    generator = np.random.default_rng(1)
+    unknown = generator.random(targets.shape) < 0.4
+    unknown[0] = True
+    if (targets.sum(axis=1) == 1).all():  # where labels exclude one another, the one that holds is known
+        unknown &= targets == 0
+    wanted = np.where(unknown, UNKNOWN, targets)
+    known = KnownOnly(loss)
+    values, gradient = _evaluate(known, torch.from_numpy(logits.astype(np.float32)), wanted, 0.5)
+    assert (values.numpy()[unknown] == 0).all(), "a label that nobody decided on has a value"
+    assert (gradient.numpy()[unknown] == 0).all(), "a label that nobody decided on has a gradient"
+    for difference in (-3.0, 1e-2, 40.0):  # finite differences, of every unknown logit at once
+        moved = torch.from_numpy(np.where(unknown, logits + difference, logits).astype(np.float32))
+        again, its_gradient = _evaluate(known, moved, wanted, 0.5)
+        assert torch.equal(again, values), "values hang on the logit of a label that nobody decided on"
+        assert torch.equal(its_gradient, gradient), "gradients hang on the logit of a label that nobody decided on"
+    assert torch.isfinite(values).all(), "a value is not finite beside a label that nobody decided on"
+    assert values.abs().max() <= 10 * loss(torch.from_numpy(logits), torch.from_numpy(targets), 0.5).abs().max(), (
+        "a label that nobody decided on swells the value of others"
+    )
+    whole, whole_gradient = _evaluate(known, torch.from_numpy(logits.astype(np.float32)), targets, 0.5)
+    plain, plain_gradient = _evaluate(loss, torch.from_numpy(logits.astype(np.float32)), targets, 0.5)
+    assert torch.equal(whole, plain), "values differ though everything is known"
+    assert torch.equal(whole_gradient, plain_gradient), "gradients differ though everything is known"
 
 
 def check_reference(loss: Loss, case: LossCase, logits: Floats, targets: Floats) -> None:

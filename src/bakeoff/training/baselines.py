@@ -29,7 +29,7 @@ def finish(work: Work, outputs: Callable[[str], NDArray[np.float32]], facts: dic
         facts: of the method, deterministic.
     """
     made = {split: outputs(split) for split in ("validation", "test")}
-    scores = work.task.score(made["validation"], work.gold("validation"))
+    scores = work.task.score(made["validation"], work.judged("validation"))
     metric = work.trial.task.metric
     work.progress.say("validation", step=0, epoch=0.0, scores={metric: scores[metric]})
     told = {"steps": 0, "examples": len(work.rows("train")), "history": [], **facts}
@@ -49,9 +49,10 @@ def excludes(work: Work) -> bool:
 
 
 def _shares(work: Work) -> NDArray[np.float64]:
-    """Share of the training examples that bear each label, [L], never 0 or 1."""
-    shares: NDArray[np.float64] = np.clip(work.gold("train").mean(axis=0), LEAST_SHARE, 1 - LEAST_SHARE)
-    return shares
+    """Of the training examples in which each label was decided on, the share that bears it, [L], never 0 or 1."""
+    judged = work.judged("train")
+    shares = (judged > 0).sum(axis=0) / np.maximum((judged >= 0).sum(axis=0), 1)
+    return np.asarray(np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE), dtype=np.float64)
 
 
 def majority(work: Work) -> None:
@@ -120,11 +121,11 @@ def nearest_centroid(work: Work) -> None:
     """
     features = features_of(work)
     work.progress.say("begin", steps=0, examples=len(work.rows("train")))
-    gold = work.gold("train").astype(bool)
+    judged = work.judged("train")
     trained = unit(features.of("train", work.rows("train")))
-    centroids = _centroids(trained, gold)
+    centroids = _centroids(trained, judged > 0)
     if not excludes(work):
-        centroids = centroids - _centroids(trained, ~gold)
+        centroids = centroids - _centroids(trained, judged == 0)
 
     def outputs(split: str) -> NDArray[np.float32]:
         vectors = unit(features.of(split, work.rows(split)))

@@ -17,6 +17,7 @@ from bakeoff.catalog import registry
 from bakeoff.data.treatments.draws import Draws, rounded
 from bakeoff.errors import ModelError
 from bakeoff.losses.base import Loss, LossFacts, make_loss
+from bakeoff.losses.known import KnownOnly
 from bakeoff.records.files import sha256_file
 from bakeoff.records.results import Outputs
 from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
@@ -47,19 +48,19 @@ def load_loss(component: Component, targets: NDArray[np.float32], draws: Draws |
 
     Args:
         component: its name and settings.
-        targets: of the training examples, [N, L]; some losses weigh by their counts.
+        targets: of the training examples, [N, L], negative where nobody decided; some losses weigh by their counts.
         draws: how often an epoch draws each example; None means once.
 
     Returns:
         (logits [B, L], targets [B, L], progress) to values [B, L], on the CPU.
     """
-    if draws is None:
-        facts = LossFacts(positives=np.count_nonzero(targets, axis=0).tolist(), examples=len(targets))
-    else:
-        # what is drawn more often weighs less: weights balance what the model sees, not what lies in the file
-        expected = draws.expected() @ (targets != 0)
-        facts = LossFacts(positives=[rounded(count) for count in expected.tolist()], examples=draws.size)
-    return make_loss(component.name, component.settings, facts)
+    # what is drawn more often weighs less: weights balance what the model sees, not what lies in the file
+    times = np.ones(len(targets)) if draws is None else draws.expected()
+    positives, decided = ([rounded(count) for count in (times @ flags).tolist()] for flags in (targets > 0, targets >= 0))
+    examples = len(targets) if draws is None else draws.size
+    if (targets >= 0).all():
+        return make_loss(component.name, component.settings, LossFacts(positives, examples))
+    return KnownOnly(make_loss(component.name, component.settings, LossFacts(positives, examples, decided)))
 
 
 def trial_loss(work: Work, data: TrainingData) -> Loss:

@@ -41,7 +41,8 @@ class TrainingData:
     Attributes:
         store: the token store.
         rows: row numbers in the train split, [N].
-        targets: of those rows: [N, L] float32, or the places of an answer's tokens, [N, 2] int64.
+        targets: of those rows: [N, L] float32, negative where nobody decided; or the places of an answer's tokens, [N, 2]
+            int64.
         treatment: what the recipe does to them; None for nothing.
     """
 
@@ -54,6 +55,20 @@ class TrainingData:
     def draws(self) -> Draws | None:
         """How often an epoch draws each of them; None means once."""
         return self.treatment.draws if self.treatment else None
+
+    def decisions(self, places: NDArray[np.int64], by_row: bool = False) -> int:
+        """How many values of the loss a step is the mean of.
+
+        Args:
+            places: the step's examples, places in `rows`, [B].
+            by_row: whether each row counts alike (see `Loss`).
+
+        Returns:
+            The number of targets that somebody decided on; B · L where all are, or each row counts alike.
+        """
+        if by_row or self.targets.dtype.kind != "f":
+            return len(places) * int(self.targets.shape[1])
+        return int(np.count_nonzero(self.targets[places] >= 0))
 
 
 class Trainer:
@@ -125,11 +140,11 @@ class Trainer:
         self._gradients = GradientSum(ranks, self.optimizer.parameters, self.optimizer.table, self.model.backbone.padding)
 
     def _forward_backward(self, batch: Batch, whole: int, done: float) -> Tensor:
-        """One micro-batch; its loss is a share of the mean over the whole step's examples and labels."""
+        """One micro-batch; its loss is a share of the mean over the decisions of the whole step."""
         targets = torch.from_numpy(self.data.targets[self._place[batch.rows]]).to(self.device)
         with self.autocast():
             logits = self.model(batch)
-        value = self.loss(logits, targets, done).sum() / (whole * targets.shape[1])
+        value = self.loss(logits, targets, done).sum() / max(1, whole)
         torch.autograd.backward(value * self.optimizer.loss_scale)
         return value.detach()
 
@@ -150,12 +165,13 @@ class Trainer:
         value = torch.zeros((), device=self.device)
         done = step / max(1, self.total_steps - 1)  # 0 at the first step, 1 at the last
         tokens: list[Tensor] = []
+        decisions = self.data.decisions(self._place[rows], self.loss.by_row)
         sequences = self._read(step, rows, repeated)
         for part, batch in enumerate(micro_batches(sequences, "train", rows, self.spec.micro_batch_size)):
             tokens.append(batch.tokens)
             if self.ranks.owns(part):
                 seed_draws(self.seed, step, part)
-                value = value + self._forward_backward(batch, len(rows), done)
+                value = value + self._forward_backward(batch, decisions, done)
         value = self._gradients.reduce(value, tokens)
         measured = (step + 1) % READ_EVERY == 0
         if measured:

@@ -43,9 +43,9 @@ class Material:
         """What the loss compares with, of the training rows.
 
         Returns:
-            [R, L] float32.
+            [R, L] float32, negative where nobody decided.
         """
-        return self.work.task.targets(self.work.gold("train"))
+        return self.work.task.targets(self.work.judged("train"))
 
     def outputs(self, split: str, logits: NDArray[np.float32]) -> Outputs:
         """What a model says of the trial's examples, as it is stored.
@@ -69,7 +69,7 @@ class Material:
         Returns:
             The task's metric and its like.
         """
-        return self.work.task.score(outputs.outputs, outputs.gold)
+        return self.work.task.score(outputs.outputs, self.work.judged("validation"))
 
 
 @dataclass(frozen=True)

@@ -17,20 +17,22 @@ EDGE = 30.0
 """Logit of a label that training never, or always, shows."""
 
 
-def fit_label(features: Any, target: NDArray[np.uint8], settings: TfidfSettings, seed: int) -> LogisticRegression | float:
-    """One label's classifier.
+def fit_label(features: Any, target: NDArray[Any], settings: TfidfSettings, seed: int) -> LogisticRegression | float:
+    """One label's classifier, from the examples in which it was decided on.
 
     Args:
         features: sparse [N, F].
-        target: [N] 0 or 1.
+        target: [N] 0 or 1, negative where nobody decided.
         settings: penalty and class weights.
         seed: of the solver's shuffling.
 
     Returns:
         A fitted logistic regression, or a constant logit for a label of one class.
     """
-    if target.min() == target.max():
-        return EDGE if target[0] else -EDGE
+    if target.min() < 0:
+        features, target = features[target >= 0], target[target >= 0]
+    if not len(target) or target.min() == target.max():
+        return EDGE if len(target) and target[0] else -EDGE
     weight = None if settings.class_weight == "none" else settings.class_weight
     model = LogisticRegression(C=settings.c, class_weight=weight, solver="liblinear", random_state=seed % 2**32)
     return model.fit(features, target)
@@ -90,7 +92,7 @@ def run(work: Work) -> None:
     settings = TfidfSettings.model_validate(work.trial.recipe.method.settings)
     texts = {split: work.texts(split) for split in ("train", "validation", "test")}
     vectorizer, features = fit_features(texts["train"], settings)
-    gold = work.gold("train")
+    gold = work.judged("train")
     labels = gold.shape[1]
     work.progress.say("begin", steps=labels, examples=len(texts["train"]))
     models: list[LogisticRegression | float] = []
@@ -100,7 +102,7 @@ def run(work: Work) -> None:
         if work.progress.due:
             work.progress.say("step", step=label + 1)
     outputs = {split: logits_of(models, vectorizer.transform(texts[split])) for split in ("validation", "test")}
-    scores = work.task.score(outputs["validation"], work.gold("validation"))
+    scores = work.task.score(outputs["validation"], work.judged("validation"))
     work.progress.say("validation", step=labels, epoch=1.0, scores={work.trial.task.metric: scores[work.trial.task.metric]})
     facts = {
         "steps": labels,

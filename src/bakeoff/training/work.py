@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bakeoff.data.clusters import find_clusters
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.limits import sample_rows
+from bakeoff.metrics.counts import UNKNOWN
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outputs, Result, file_entry
 from bakeoff.records.specs import TrialSpec
@@ -144,6 +145,34 @@ class Work:
         """
         return self.dataset.targets(split, self.rows(split))
 
+    def judged(self, split: str) -> NDArray[Any]:
+        """Targets of those rows, as losses and metrics take them.
+
+        Args:
+            split: the split.
+
+        Returns:
+            [N, L]; -1 where nobody decided.
+        """
+        gold, annotated = self.gold(split), self.dataset.annotated(split, self.rows(split))
+        return gold if annotated is None else np.where(annotated, gold.astype(np.int8), np.int8(UNKNOWN))
+
+    def origins(self, split: str) -> dict[str, Any]:
+        """Which source those rows are from, and what is annotated in them.
+
+        Args:
+            split: the split.
+
+        Returns:
+            `sources` [N] where the dataset has several, `annotated` [N, L] where not all is annotated.
+        """
+        rows = self.rows(split)
+        found: dict[str, Any] = {}
+        if self.dataset.source_names:
+            found["sources"] = self.dataset.source_numbers(split, rows)
+        annotated = self.dataset.annotated(split, rows)
+        return found if annotated is None else {**found, "annotated": annotated}
+
     def clusters(self, split: str) -> NDArray[np.int32] | None:
         """What those rows belong to, for the statistics: examples of one dialogue, or near duplicates, say less than as many
         of their own.
@@ -176,7 +205,8 @@ class Work:
         for split, given in (("validation", validation), ("test", test)):
             rows = self.rows(split)
             outputs = given if isinstance(given, Outputs) else Outputs(self.dataset.ids(split, rows), given, self.gold(split))
-            replace(outputs, clusters=self.clusters(split)).write(product / f"{split}.npz")
+            outputs = replace(outputs, clusters=self.clusters(split), **self.origins(split))
+            outputs.write(product / f"{split}.npz")
         # model/ stays outside: whether it is kept may change after completion; `weights_sha256` names its content
         manifest = {name: file_entry(product / name) for name in ("test.npz", "validation.npz")}
         result = Result(
@@ -186,6 +216,7 @@ class Work:
             training={
                 "labels": list(self.dataset.labels),
                 **({"pairs": True} if self.dataset.has("seconds") else {}),
+                **({"sources": list(self.dataset.source_names)} if self.dataset.source_names else {}),
                 "train_examples": len(self.rows("train")),
                 **facts,
             },
