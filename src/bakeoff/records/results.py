@@ -265,6 +265,19 @@ class Circumstances(Spec):
         return Circumstances.model_validate(read_document(path, "circumstances", CIRCUMSTANCES_VERSION))
 
 
+def judged(gold: NDArray[np.uint8], annotated: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Gold as losses and metrics take it.
+
+    Args:
+        gold: targets, [N, L].
+        annotated: whether somebody decided on the label in the example, [N, L]; None where everything is annotated.
+
+    Returns:
+        [N, L]; -1 where nobody decided.
+    """
+    return gold if annotated is None else np.where(annotated, gold.astype(np.int8), np.int8(-1))
+
+
 OF_EXAMPLES = ("outputs", "gold", "clusters", "sources", "annotated")
 
 
@@ -295,7 +308,7 @@ class Outputs:
     @property
     def judged(self) -> NDArray[Any]:
         """Gold as metrics take it: -1 where nobody decided, [N, L]."""
-        return self.gold if self.annotated is None else np.where(self.annotated, self.gold.astype(np.int8), np.int8(-1))
+        return judged(self.gold, self.annotated)
 
     def of(self, rows: NDArray[Any]) -> Outputs:
         """The outputs of some examples.

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from bakeoff.data.clusters import find_clusters
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.limits import sample_rows
-from bakeoff.metrics.counts import UNKNOWN
 from bakeoff.records.paths import AttemptFolder
-from bakeoff.records.results import Outputs, Result, file_entry
+from bakeoff.records.results import Outputs, Result, file_entry, judged
 from bakeoff.records.specs import TrialSpec
 from bakeoff.tasks.kinds import TaskKind, make_task
 from bakeoff.training.progress import Progress
@@ -154,8 +153,7 @@ class Work:
         Returns:
             [N, L]; -1 where nobody decided.
         """
-        gold, annotated = self.gold(split), self.dataset.annotated(split, self.rows(split))
-        return gold if annotated is None else np.where(annotated, gold.astype(np.int8), np.int8(UNKNOWN))
+        return judged(self.gold(split), self.dataset.annotated(split, self.rows(split)))
 
     def origins(self, split: str) -> dict[str, Any]:
         """Which source those rows are from, and what is annotated in them.
