@@ -96,3 +96,10 @@ def test_what_is_too_large_to_exchange_is_dealt_out_alone(monkeypatch: pytest.Mo
     parts = stratified_split(targets, SHARES, 0)
     assert sum(map(len, parts)) == 2_000
     assert np.abs(targets[parts[0]].mean(axis=0) - targets.mean(axis=0)).max() < 0.01
+
+
+def test_any_layout_in_memory_is_split_alike() -> None:
+    targets = long_tailed(90, 7, 6)
+    rows = stratified_split(targets, SHARES, 0)
+    columns = stratified_split(np.asfortranarray(targets), SHARES, 0)
+    assert [part.tolist() for part in rows] == [part.tolist() for part in columns]

@@ -12,6 +12,7 @@ from bakeoff.api.losses import draw_losses, inspect_losses
 from bakeoff.api.predicted_files import FileOptions, open_source, predict_file, predict_path
 from bakeoff.api.predicting import Prediction, Predictor
 from bakeoff.api.provisions import fetch, fetch_model, pack, unpack
+from bakeoff.api.quality import audit, drawn_labels
 from bakeoff.api.reading import analyse, compare, example_texts, report, verdict, write_report
 from bakeoff.api.runs import RunOptions, cancel, choose_folder, clean, find_run, retry, run, run_command, runs, status
 from bakeoff.api.served import Choice, find_served
@@ -27,6 +28,7 @@ __all__ = [
     "Predictor",
     "RunOptions",
     "analyse",
+    "audit",
     "begin",
     "cancel",
     "check",
@@ -34,6 +36,7 @@ __all__ = [
     "clean",
     "compare",
     "draw_losses",
+    "drawn_labels",
     "estimate",
     "example_texts",
     "explain",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bakeoff.cli import data_quality
 from bakeoff.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -19,6 +20,17 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command(
+    "audit",
+    help="Look for duplicates, leaks between splits, conflicting and doubtful labels, odd texts; exit 3 on errors."
+    "\n\n\b\nExamples:\n  bakeoff data audit goemotions\n  bakeoff data audit study.yaml --examples 10\n"
+    "  bakeoff data audit reviews --no-noise --json",
+)(data_quality.audit)
+app.command(
+    "draws",
+    help="Show how often the samplings of a study draw each label: meant and realised.\n\n\b\nExample:\n"
+    "  bakeoff data draws study.yaml --set recipes.bce.treatment.sampling=oversample",
+)(data_quality.draws)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name; `bakeoff data list` shows them.")]
 LIST_COLUMNS = {
     "name": "name",

@@ -144,7 +144,7 @@ def _alike(units: NDArray[np.int32]) -> NDArray[np.int64]:
     """A number for each unit, the same for those with the same counts, [U]."""
     if not len(units):
         return np.zeros(0, dtype=np.int64)
-    packed = np.packbits(units > 0, axis=1) if units.max() <= 1 else np.ascontiguousarray(units)
+    packed = np.ascontiguousarray(np.packbits(units > 0, axis=1) if units.max() <= 1 else units)
     keys = packed.view(np.dtype((np.void, packed.shape[1] * packed.itemsize))).ravel()
     return np.unique(keys, return_inverse=True)[1].ravel().astype(np.int64)
 

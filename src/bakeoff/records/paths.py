@@ -109,6 +109,17 @@ class Home:
         """Folders of jobs that belong to no run (conversion of a model)."""
         return self.root / "jobs"
 
+    def audit(self, fingerprint: str) -> Path:
+        """The audit of a dataset, whether it stands or not.
+
+        Args:
+            fingerprint: the dataset's.
+
+        Returns:
+            `audits/<fingerprint>.json`.
+        """
+        return self.root / "audits" / f"{fingerprint}.json"
+
     @property
     def costs(self) -> Path:
         """`costs.json`: what trials cost on this machine so far."""
