@@ -76,10 +76,10 @@ def _cut(corpus: Corpus, options: AuditOptions) -> Iterator[AuditFinding]:
     rows = np.flatnonzero(lengths == longest)
     below = int(((lengths < longest) & (lengths >= 0.8 * longest)).sum())
     if len(rows) >= PILE and len(rows) > PILE_FACTOR * below / max(1.0, 0.2 * longest):
-        yield _truncated(corpus, rows, f"{counted(len(rows), 'text')} end at just {longest:,} characters, the longest", options)
+        yield _truncated(corpus, rows, f"{counted(len(rows), 'text')} of just {longest:,} characters, the longest", options)
     dotted = np.array([row for row, text in enumerate(corpus.texts) if text.rstrip().endswith(ELLIPSIS)], dtype=np.int64)
     if len(dotted):
-        yield _truncated(corpus, dotted, f"{counted(len(dotted), 'text')} end in an ellipsis", options, severe=False)
+        yield _truncated(corpus, dotted, f"{counted(len(dotted), 'text')} with an ellipsis at the end", options, severe=False)
 
 
 def _truncated(corpus: Corpus, rows: NDArray[np.int64], what: str, options: AuditOptions, severe: bool = True) -> AuditFinding:
