@@ -67,6 +67,52 @@ class Spent(Spec):
     examples: int
 
 
+class Proposal(Spec):
+    """A record of `decisions/<phase>.proposals.jsonl`: settings that a sweep tries, written before they are tried.
+
+    Attributes:
+        number: its place in the sweep, from 1.
+        nth: its place in the search of its recipe on its task, from 1.
+        task: the task.
+        recipe: the recipe.
+        settings: value by dotted setting; empty for the recipe as it is declared.
+        source: where it is from: `declared`, or the sampler's name.
+        repeats: number of an earlier proposal of the same settings, whose score it takes; null if it has trials of its own.
+        known: how many proposals of the search had ended when it was made.
+        trials: ids of its trials.
+    """
+
+    number: int
+    nth: int
+    task: str
+    recipe: str
+    settings: dict[str, bool | int | float | str]
+    source: str
+    repeats: int | None = None
+    known: int = 0
+    trials: list[str]
+
+
+class Judgement(Spec):
+    """A record of `decisions/<phase>.proposals.jsonl`: what was said to a trial that asked after a validation.
+
+    Attributes:
+        trial: its id.
+        rung: which validation, from 1.
+        rungs: validations that it has.
+        step: optimizer steps made.
+        score: its score there.
+        stop: why it stops; empty if it goes on.
+    """
+
+    trial: str
+    rung: int
+    rungs: int
+    step: int
+    score: Score
+    stop: str
+
+
 class Decision(Spec):
     """`decisions/<phase>.json`: what a phase chose, and why.
 

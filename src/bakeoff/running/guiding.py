@@ -19,12 +19,14 @@ class Rung:
     Attributes:
         trial: the trial's id.
         number: which of its validations, from 1.
+        count: how many it has.
         step: optimizer steps made.
         score: the task's metric on validation.
     """
 
     trial: str
     number: int
+    count: int
     step: int
     score: float
 
@@ -41,6 +43,11 @@ class Guide(ABC):
     @abstractmethod
     def total(self) -> int:
         """Trials in all, as far as can be foreseen."""
+
+    @property
+    @abstractmethod
+    def alike(self) -> list[TrialSpec]:
+        """Trials that are like those to come: they need the same architectures and methods."""
 
     @abstractmethod
     def follow(self) -> list[TrialSpec]:
@@ -95,7 +102,8 @@ def read_rung(trial: TrialSpec, record: dict[str, Any]) -> Rung | None:
     """
     if record.get("event") != "validation" or not record.get("asks"):
         return None
-    return Rung(trial.id, int(record["rung"]), int(record["step"]), number(record["scores"][trial.task.metric]))
+    score = number(record["scores"][trial.task.metric])
+    return Rung(trial.id, int(record["rung"]), int(record["rungs"]), int(record["step"]), score)
 
 
 def answer(folder: AttemptFolder, rung: Rung, reason: str) -> None:

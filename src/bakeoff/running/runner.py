@@ -159,7 +159,8 @@ class Session:
         selection = select(order)
         listener(_began(order, selection))
         fitting = read_fitting(order.run, selection.complete)
-        executor = self._executor(order, selection.todo or order.plan.trials)
+        alike = order.guide.alike if order.guide is not None else []
+        executor = self._executor(order, [*(selection.todo or order.plan.trials), *alike])
         with Sampler(order.run.root) as sampler:
             stop = Stop(self._interrupts, self._clock)
             stage = Stage(order, executor, stop, listener, sampler, OomKills(), fitting)

@@ -10,10 +10,14 @@ from bakeoff.records.decisions import Decision
 from bakeoff.records.results import State
 from bakeoff.records.specs import Plan
 from bakeoff.running.events import Decided, Event, Listener, PhaseBegan, TrialBegan, nobody
+from bakeoff.running.guiding import Guide
 from bakeoff.running.plan_run import RunOrder, limits_of
 from bakeoff.running.runner import RunSummary, Session
+from bakeoff.steering.again import again_plan, again_scores, decide_search
+from bakeoff.steering.best import best_of, read_settings, write_best
 from bakeoff.steering.deciding import ERROR_RATE, Ended, decide
 from bakeoff.steering.narrowing import narrow
+from bakeoff.steering.sweeping import Search, Sweeper
 from bakeoff.study.model import Round, Study
 from bakeoff.study.planning import PlanFacts
 from bakeoff.study.proposing import Pair, Settings
@@ -56,30 +60,86 @@ def carry_out(course: Course, listener: Listener = nobody) -> RunSummary:
         LockedError: if another runner holds the run folder.
         RunError: if no recipe is left for a phase, or as `run_study` says.
     """
-    states: dict[str, State] = {}
-    counted = _Counted(listener, course.order.at_most)
-    with Session(course.order.run, course.order.limits.study) as session:
-        fallen: set[Pair] = set()
-        stored = course.stored
-        for place, round_ in enumerate(course.study.rounds, 1):
-            if round_.phase.sweep:
-                raise RunError(
-                    "sweeps are not carried out by this version yet", f"phase {round_.phase.name}", "leave sweep out"
-                )
-            plan = plan_round(course, place, fallen, {}, stored)
-            counted(PhaseBegan(plan, len(course.study.rounds)))
-            summary = session.carry_out(_order(course, round_, plan, counted.left), counted)
-            states |= summary.states
-            if not summary.finished or plan.last:
-                break
-            decision, changed = decide(Ended(course.order.run, round_.phase, plan, course.error_rate))
-            stored = stored and not changed  # what was planned from another choice no longer holds
-            counted(Decided(decision))
-            fallen |= decision.fallen
-            if decision.stops:
-                break
-            _see_that_some_are_left(decision, course)
-        return RunSummary(course.order.run, states, summary.signal, summary.seconds)
+    return _Walk(course, listener).go()
+
+
+@dataclass
+class _Walk:
+    """The way from the first phase to the last.
+
+    Attributes:
+        course: the study, and how.
+        listener: told what happens.
+    """
+
+    course: Course
+    listener: Listener
+
+    def __post_init__(self) -> None:
+        self.counted = _Counted(self.listener, self.course.order.at_most)
+        self.states: dict[str, State] = {}
+        self.fallen: set[Pair] = set()
+        self.found: dict[Pair, Settings] = {}
+        self.stored = self.course.stored
+        self.place = 0
+
+    def go(self) -> RunSummary:
+        """Carry out what is still to be carried out."""
+        order = self.course.order
+        with Session(order.run, order.limits.study) as session:
+            summary: RunSummary | None = None
+            for round_ in self.course.study.rounds:
+                self.place += 1
+                carry = self._search if round_.phase.sweep else self._run
+                summary, decision = carry(session, round_)
+                if decision is None:
+                    break
+                self.counted(Decided(decision))
+                self.fallen |= decision.fallen
+                if decision.stops:
+                    break
+                _see_that_some_are_left(decision, self.course)
+            assert summary is not None
+            return RunSummary(order.run, self.states, summary.signal, summary.seconds)
+
+    def _carry_out(self, session: Session, round_: Round, plan: Plan, guide: Guide | None = None) -> RunSummary:
+        self.counted(PhaseBegan(plan, len(self.course.study.rounds)))
+        order = _order(self.course, round_, plan, self.counted.left)
+        summary = session.carry_out(replace(order, guide=guide), self.counted)
+        self.states |= summary.states
+        return summary
+
+    def _run(self, session: Session, round_: Round) -> tuple[RunSummary, Decision | None]:
+        """A phase of recipes as they are; no decision if it has not ended, or is the last."""
+        plan = plan_round(self.course, self.place, round_, (self.fallen, self.found), self.stored)
+        summary = self._carry_out(session, round_, plan)
+        if not summary.finished or plan.last:
+            return summary, None
+        decision, changed = decide(Ended(self.course.order.run, round_.phase, plan, self.course.error_rate))
+        self.stored = self.stored and not changed  # what was planned from another choice no longer holds
+        return summary, decision
+
+    def _search(self, session: Session, round_: Round) -> tuple[RunSummary, Decision | None]:
+        """A phase that searches, and then measures the best and the declared settings again with fresh seeds."""
+        run = self.course.order.run
+        study = narrow(round_.study, self.fallen, self.found)
+        search = Search(run, study, self.course.facts, round_.phase.name, self.place, self.course.order.lower_is_better)
+        sweeper = Sweeper(search)
+        summary = self._carry_out(session, round_, sweeper.plan, sweeper)
+        if not summary.finished or not sweeper.is_done:
+            return summary, None
+        best = best_of(sweeper)
+        again: dict[Pair, float] = {}
+        if round_.again and best:
+            self.place += 1
+            plan = again_plan(sweeper, best, round_.again, self.place)
+            summary = self._carry_out(session, round_, plan)
+            if not summary.finished:
+                return summary, None
+            again = again_scores(run, plan)
+        write_best(sweeper, best, again)
+        self.found |= read_settings(run.best)
+        return summary, decide_search(sweeper, round_.phase, best)
 
 
 class _Counted:
@@ -99,24 +159,26 @@ class _Counted:
         return None if self._at_most is None else max(0, self._at_most - len(self._begun))
 
 
-def plan_round(course: Course, place: int, fallen: set[Pair], found: Mapping[Pair, Settings], stored: bool = False) -> Plan:
+def plan_round(
+    course: Course, place: int, round_: Round, before: tuple[set[Pair], Mapping[Pair, Settings]], stored: bool = False
+) -> Plan:
     """The plan of a phase.
 
     Args:
         course: the study.
-        place: which phase, from 1.
-        fallen: recipe and task of all that the phases before left out.
-        found: settings that a sweep found, by recipe and task.
+        place: which phase of the run it is, from 1.
+        round_: the phase.
+        before: what the phases before left out, and the settings that a sweep found.
         stored: whether the plan that stands in the run folder is taken as it is.
 
     Returns:
         Its trials.
     """
-    round_, last = course.study.rounds[place - 1], place == len(course.study.rounds)
     stands = course.order.run.plan(round_.phase.name)
     if stored and stands.is_file():
         return Plan.read(stands)
-    return course.facts.plan(narrow(round_.study, fallen, found), round_.phase.name, place, last)
+    last = round_.phase.name == course.study.rounds[-1].phase.name
+    return course.facts.plan(narrow(round_.study, *before), round_.phase.name, place, last)
 
 
 def _order(course: Course, round_: Round, plan: Plan, at_most: int | None) -> RunOrder:

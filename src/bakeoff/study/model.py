@@ -254,7 +254,7 @@ class Study(BaseModel):
         """
         body: dict[str, Any] = {"bakeoff": 1, "name": self.name}
         body["tasks"] = {name: _task_body(task) for name, task in self.tasks.items()}
-        body["recipes"] = {name: _recipe_body(recipe) for name, recipe in self.recipes.items()}
+        body["recipes"] = {name: recipe_body(recipe) for name, recipe in self.recipes.items()}
         if self.baseline:
             body["baseline"] = self.baseline
         body |= {"seeds": self.seeds, "data_seed": self.data_seed}
@@ -309,11 +309,11 @@ def _overlay(study: Study, base: Study) -> dict[str, Any]:
     tasks = {name: _task_body(task, whole=True) for name, task in study.tasks.items()}
     recipes = {}
     for name, recipe in study.recipes.items():
-        recipes[name] = _recipe_body(recipe)
+        recipes[name] = recipe_body(recipe)
         touched = {*recipe.on, *base.recipes[name].on} if name in base.recipes else set(recipe.on)
         if touched:
             own = [task for task in study.tasks if task in touched and recipe.is_on(task)]
-            recipes[name]["on"] = {task: _recipe_body(recipe.for_task(task)) for task in own}
+            recipes[name]["on"] = {task: recipe_body(recipe.for_task(task)) for task in own}
     body: dict[str, Any] = {"tasks": tasks, "recipes": recipes, "claims": study.claims}
     if study.verdict != base.verdict:
         body["verdict"] = study.verdict.model_dump(exclude_none=True)
@@ -342,7 +342,15 @@ def _source_body(task: Task, source: Source, whole: bool) -> dict[str, Any]:
     return {**_place(task, source.dataset), **body}
 
 
-def _recipe_body(recipe: Recipe) -> dict[str, Any]:
+def recipe_body(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as a study file writes it, every setting filled in.
+
+    Args:
+        recipe: the recipe.
+
+    Returns:
+        Its keys.
+    """
     body: dict[str, Any] = {"method": {"name": recipe.method.name, **recipe.method.settings}}
     if recipe.model:
         body["model"] = recipe.model.model_dump(exclude_defaults=True)
@@ -360,5 +368,5 @@ def _recipe_body(recipe: Recipe) -> dict[str, Any]:
     if recipe.tasks is not None:
         body["tasks"] = recipe.tasks
     if recipe.on:
-        body["on"] = {task: _recipe_body(other) for task, other in recipe.on.items()}
+        body["on"] = {task: recipe_body(other) for task, other in recipe.on.items()}
     return body

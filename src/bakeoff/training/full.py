@@ -312,7 +312,16 @@ def _validate(material: Material, trainer: Trainer, best: Best, history: list[di
     higher = registry.metric(metric.partition("@")[0]).higher_is_better
     epoch = step / trainer.steps_per_epoch
     rung, asks = trainer.rung_of(step), work.asks and step < trainer.total_steps
-    work.progress.say("validation", step=step, epoch=epoch, scores={metric: scores[metric]}, loss=loss, rung=rung, asks=asks)
+    work.progress.say(
+        "validation",
+        step=step,
+        epoch=epoch,
+        scores={metric: scores[metric]},
+        loss=loss,
+        rung=rung,
+        rungs=trainer.rungs,
+        asks=asks,
+    )
     # the first process alone reads the answer, so that all end alike
     reason = ask(work.leader, work.progress, rung) if asks and work.ranks.leads else ""
     pruned = asks and work.ranks.agree(bool(reason))

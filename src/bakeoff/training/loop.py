@@ -247,6 +247,11 @@ class Trainer:
         drawn = np.stack([self.data.rows[examples], repeats(examples)])
         return drawn[:, epoch_order(self.seed, epoch, len(examples))]
 
+    @property
+    def rungs(self) -> int:
+        """How many validations there are."""
+        return len(self._stops)
+
     def rung_of(self, step: int) -> int:
         """Which validation takes place after a number of steps.
 

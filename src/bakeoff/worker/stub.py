@@ -77,7 +77,7 @@ class Walk:
         rung = self.step // (steps // rungs)
         asks = self._job.asks and self.step < steps
         scores = {trial.task.metric: score(trial, self._job.stub, self.step / steps)}
-        self._progress.say("validation", step=self.step, scores=scores, rung=rung, asks=asks)
+        self._progress.say("validation", step=self.step, scores=scores, rung=rung, rungs=rungs, asks=asks)
         if asks and (reason := ask(self._folder, self._progress, rung)):
             raise Pruned(reason)
 
