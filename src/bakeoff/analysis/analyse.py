@@ -25,6 +25,7 @@ from bakeoff.analysis.scoring import Yardstick, describe_fit, fit, score_split, 
 from bakeoff.analysis.trial_model import Split, TrialAnalysis
 from bakeoff.analysis.trials import Scored, describe_trial
 from bakeoff.errors import RunError
+from bakeoff.records.mixing import choosing
 from bakeoff.records.paths import RunFolder, TrialFolder
 from bakeoff.records.results import Outputs
 from bakeoff.records.specs import Plan, TaskSpec
@@ -239,13 +240,30 @@ def check_same_examples(expected: Mapping[str, Outputs], found: Mapping[str, Out
             )
 
 
+def chosen_examples(record: TrialRecord, validation: Outputs) -> Outputs:
+    """The validation outputs that thresholds are fitted on: not those of sources that the recipe is not trained on.
+
+    Args:
+        record: the trial.
+        validation: its outputs on validation.
+
+    Returns:
+        All of them, or those of some sources.
+    """
+    treatment = record.spec.recipe.treatment
+    if validation.sources is None or treatment is None or treatment.mix is None or record.result is None:
+        return validation
+    names = [str(name) for name in record.result.training.get("sources", [])]
+    return validation.of(choosing(treatment.mix, names, validation.sources))
+
+
 def _analyse_trial(
     record: TrialRecord, measure: Yardstick, splits: Mapping[str, Outputs], no_skill: Mapping[str, float]
 ) -> tuple[TrialAnalysis, NDArray[np.bool_] | None]:
     """A trial's part, and which labels it missed on the split that ranks; None without labels or finite outputs."""
     if not splits:
         return describe_trial(record, None), None
-    fitted = fit(measure, splits["validation"])
+    fitted = fit(measure, chosen_examples(record, splits["validation"]))
     scores = {split: score_split(measure, outputs, fitted) for split, outputs in splits.items()}
     validation, opened = scores["validation"], scores.get("test")
     judged = "validation" if opened is None else "test"

@@ -144,16 +144,36 @@ class TrainingSpec(Spec):
     max_skipped: int = Field(ge=1)
 
 
+class MixSpec(Spec):
+    """How much of each source of a task an epoch draws.
+
+    Attributes:
+        shares: share of each source, in any unit; those that are not named are not trained on. None leaves it to `temperature`.
+        sources: without shares, the sources that are trained on; None means all.
+        temperature: without shares, they are proportional to size^(1/temperature).
+        examples: examples that an epoch draws; None means as many as these sources have.
+        choose: which sources' validation examples choose checkpoint and thresholds: those that are trained on, or all.
+    """
+
+    shares: dict[str, float] | None = None
+    sources: list[str] | None = None
+    temperature: float = Field(default=1.0, gt=0)
+    examples: int | None = Field(default=None, ge=1)
+    choose: Literal["trained", "all"] = "trained"
+
+
 class TreatmentSpec(Spec):
     """What is done to the training examples, and to them alone.
 
     Attributes:
         sampling: how often an epoch draws each of them; None means once.
         augmentation: what is done to their tokens; None means nothing.
+        mix: how much of each source an epoch draws; None means all sources as they are.
     """
 
     sampling: Component | None = None
     augmentation: Component | None = None
+    mix: MixSpec | None = None
 
 
 class RecipeSpec(Spec):
@@ -207,6 +227,8 @@ class TrialSpec(Spec):
             del body["task"]["clusters"]
         if body["recipe"]["treatment"] is None:
             del body["recipe"]["treatment"]  # nor what only treated data have
+        elif body["recipe"]["treatment"]["mix"] is None:
+            del body["recipe"]["treatment"]["mix"]
         if body["recipe"]["model"]:
             del body["recipe"]["model"]["name"], body["recipe"]["model"]["revision"]
         return body

@@ -361,6 +361,8 @@ def recipe_body(recipe: Recipe) -> dict[str, Any]:
     if recipe.treatment:
         parts = {"sampling": recipe.treatment.sampling, "augmentation": recipe.treatment.augmentation}
         body["treatment"] = {key: {"name": part.name, **part.settings} for key, part in parts.items() if part}
+        if recipe.treatment.mix:
+            body["treatment"]["mix"] = recipe.treatment.mix.model_dump(exclude_defaults=True) or {"temperature": 1.0}
     if recipe.training:
         body["training"] = recipe.training.model_dump(mode="json")
     if recipe.devices > 1:

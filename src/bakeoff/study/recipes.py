@@ -169,7 +169,9 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
         return Recipe(method=method, model=model, pooling=_pooling(settings, model.name)) if method and model else None
     loss = _component(around, settings, recipe, task, "loss")
     training = _training(settings, around.faults)
-    treatment = resolve_treatment(settings, around.kinds.get(task, ""), card, around.faults)
+    sources = names_in(around.root.at("tasks", task, "sources"))
+    several = sources if len(sources) > 1 else []
+    treatment = resolve_treatment(settings, around.kinds.get(task, ""), card, around.faults, several)
     if method is None or model is None or loss is None or training is None:
         return None
     return Recipe(

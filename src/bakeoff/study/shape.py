@@ -98,16 +98,37 @@ class Training(Entry):
     max_skipped: int = Field(default=20, ge=1)
 
 
+class MixEntry(Entry):
+    """How much of each source of a task an epoch draws.
+
+    Attributes:
+        shares: share of each source, in any unit; those that are not named are not trained on.
+        sources: without shares, the sources that are trained on; null means all.
+        temperature: without shares, they are proportional to size^(1/temperature): 1 leaves the sources as large as they are,
+            more evens them out.
+        examples: examples that an epoch draws; null means as many as these sources have.
+        choose: which sources' validation examples choose checkpoint and thresholds: those that are trained on, or all.
+    """
+
+    shares: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)] | None = None
+    sources: Annotated[list[Text], Field(min_length=1)] | None = None
+    temperature: float = Field(default=1.0, gt=0)
+    examples: Annotated[int, Field(ge=1)] | None = None
+    choose: Literal["trained", "all"] = "trained"
+
+
 class Treatment(Entry):
     """What is done to the training examples, and to them alone.
 
     Attributes:
         sampling: how often an epoch draws each of them; null means once.
         augmentation: what is done to their tokens; null means nothing.
+        mix: of a task with several sources, how much of each an epoch draws; null means all as they are.
     """
 
     sampling: ComponentChoice | None = None
     augmentation: ComponentChoice | None = None
+    mix: MixEntry | None = None
 
 
 class RecipeSettings(Entry):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bakeoff.catalog.cards import Card, MethodCard
-from bakeoff.catalog.registry import cards
-from bakeoff.records.specs import Component, TreatmentSpec
+from bakeoff.catalog.registry import cards, nearest
+from bakeoff.records.specs import Component, MixSpec, TreatmentSpec
 from bakeoff.study.components import choose_component
-from bakeoff.study.faults import Faults
+from bakeoff.study.faults import Faults, validate
+from bakeoff.study.shape import MixEntry
 from bakeoff.study.tree import Node
 
 
-def resolve_treatment(settings: Node, kind: str, method: MethodCard | None, faults: Faults) -> TreatmentSpec | None:
+def resolve_treatment(
+    settings: Node, kind: str, method: MethodCard | None, faults: Faults, sources: Sequence[str] = ()
+) -> TreatmentSpec | None:
     """What a recipe does to its training examples on a task.
 
     Args:
@@ -18,6 +23,7 @@ def resolve_treatment(settings: Node, kind: str, method: MethodCard | None, faul
         kind: the kind of task; empty where it is not known.
         method: the recipe's method, as far as it is known.
         faults: where faults are recorded.
+        sources: names of the task's sources; empty where it has one.
 
     Returns:
         The treatment; None for none, or where it has faults.
@@ -31,7 +37,33 @@ def resolve_treatment(settings: Node, kind: str, method: MethodCard | None, faul
             faults.add(place, problem, "augmentation: null", key=True)
         if augmentation.settings.get("examples") == "repeats" and sampling is None:
             faults.add(place, "no sampling draws an example once more, so there are no repeats", "examples: all, or a sampling")
-    return TreatmentSpec(sampling=sampling, augmentation=augmentation) if sampling or augmentation else None
+    mix = _mix(settings.at("treatment", "mix"), sources, sampling, faults)
+    if not (sampling or augmentation or mix):
+        return None
+    return TreatmentSpec(sampling=sampling, augmentation=augmentation, mix=mix)
+
+
+def _mix(node: Node | None, sources: Sequence[str], sampling: Component | None, faults: Faults) -> MixSpec | None:
+    """How much of each source is drawn."""
+    if node is None or node.value is None:
+        return None
+    # the shape's check has reported what is wrong with each layer
+    entry = validate(MixEntry, node, Faults())
+    if entry is None:
+        return None
+    if not sources:
+        faults.add(node, "the task has one source, so there is nothing to mix", "mix: null, or a task with sources", key=True)
+        return None
+    if sampling is not None:
+        faults.add(node, "a mix and a sampling both say how often examples are drawn", "one of them", key=True)
+    if entry.shares is not None and (entry.sources is not None or node.at("temperature") is not None):
+        other = node.at("sources") or node.at("temperature") or node
+        faults.add(other, "the shares say it already", "either shares, or sources and temperature", key=True)
+    for name in entry.shares or entry.sources or ():
+        if name not in sources:
+            place = node.at("shares", name) or node.at("sources") or node
+            faults.add(place, f"the task has no source {name!r}", ", ".join(sources), nearest(name, list(sources)), key=True)
+    return MixSpec(**entry.model_dump())
 
 
 def _choose(node: Node | None, part: str, kind: str, faults: Faults) -> Component | None:

@@ -29,7 +29,7 @@ def finish(work: Work, outputs: Callable[[str], NDArray[np.float32]], facts: dic
         facts: of the method, deterministic.
     """
     made = {split: outputs(split) for split in ("validation", "test")}
-    scores = work.task.score(made["validation"], work.judged("validation"))
+    scores = work.score(made["validation"])
     metric = work.trial.task.metric
     work.progress.say("validation", step=0, epoch=0.0, scores={metric: scores[metric]})
     told = {"steps": 0, "examples": len(work.rows("train")), "history": [], **facts}

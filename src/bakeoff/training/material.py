@@ -69,7 +69,7 @@ class Material:
         Returns:
             The task's metric and its like.
         """
-        return self.work.task.score(outputs.outputs, self.work.judged("validation"))
+        return self.work.score(outputs.outputs)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def run(work: Work) -> None:
         if work.progress.due:
             work.progress.say("step", step=label + 1)
     outputs = {split: logits_of(models, vectorizer.transform(texts[split])) for split in ("validation", "test")}
-    scores = work.task.score(outputs["validation"], work.judged("validation"))
+    scores = work.score(outputs["validation"])
     work.progress.say("validation", step=labels, epoch=1.0, scores={work.trial.task.metric: scores[work.trial.task.metric]})
     facts = {
         "steps": labels,

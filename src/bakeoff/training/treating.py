@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bakeoff.data.treatments.augmentation import Augmentation, Chance, Sequences, make_augmentation
 from bakeoff.data.treatments.draws import Draws, label_counts, make_draws, once
+from bakeoff.data.treatments.mix import declared_shares, drawn_shares, mix_draws
 from bakeoff.tasks.tokenizer import added_tokens, load_tokenizer
 from bakeoff.training.work import Work
 
@@ -73,7 +74,11 @@ def treatment_of(work: Work) -> Treatment | None:
     spec = work.trial.recipe.treatment
     if spec is None:
         return None
-    draws = make_draws(spec.sampling, work.gold("train"))
+    if spec.mix is not None:
+        names, sources = work.dataset.source_names, work.sources("train")
+        draws = mix_draws(spec.mix, names, sources, work.gold("train"))
+    else:
+        draws = make_draws(spec.sampling, work.gold("train"))
     augmentation = make_augmentation(spec.augmentation)
     if augmentation is None:
         return Treatment(draws)
@@ -91,11 +96,18 @@ def drawn_labels(work: Work, treatment: Treatment | None, epochs: int) -> dict[s
 
     Returns:
         `drawn`: examples an epoch draws; of each label, its count in the data, how often an epoch is meant to draw it, and how
-        often epochs did in the mean. Empty without a sampling.
+        often epochs did in the mean; with a mix, the shares of its sources, declared and drawn. Empty without either.
     """
     spec = work.trial.recipe.treatment
-    if treatment is None or spec is None or spec.sampling is None:
+    if treatment is None or spec is None or (spec.sampling is None and spec.mix is None):
         return {}
+    mixed = {}
+    if spec.mix is not None:
+        names, sources = work.dataset.source_names, work.sources("train")
+        sizes = np.bincount(sources, minlength=len(names)).tolist()
+        shares = declared_shares(spec.mix, names, sizes).tolist()
+        really = drawn_shares(treatment.draws, sources, len(names), work.trial.seed, max(1, epochs))
+        mixed = {"shares": shares, "realised_shares": [round(share, 6) for share in really]}
     gold = work.gold("train")
     realised = treatment.draws.realised(gold, work.trial.seed, max(1, epochs))
     return {
@@ -105,5 +117,6 @@ def drawn_labels(work: Work, treatment: Treatment | None, epochs: int) -> dict[s
             "counts": label_counts(gold).tolist(),
             "aims": treatment.draws.aims.tolist(),
             "realised": [round(count, 3) for count in realised.tolist()],
+            **mixed,
         }
     }

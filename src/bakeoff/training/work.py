@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bakeoff.data.clusters import find_clusters
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.limits import sample_rows
+from bakeoff.records.mixing import choosing
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.results import Outputs, Result, file_entry, judged
 from bakeoff.records.specs import TrialSpec
@@ -154,6 +155,32 @@ class Work:
             [N, L]; -1 where nobody decided.
         """
         return judged(self.gold(split), self.dataset.annotated(split, self.rows(split)))
+
+    def sources(self, split: str) -> NDArray[np.int32]:
+        """The source of each of those rows.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Places in the dataset's source names, [N].
+        """
+        return self.dataset.source_numbers(split, self.rows(split))
+
+    def score(self, logits: NDArray[np.float32]) -> dict[str, float]:
+        """Scores on validation, of the examples that may choose: those of the sources that the recipe is trained on.
+
+        Args:
+            logits: of the validation rows, [N, L].
+
+        Returns:
+            The task's metric and its like.
+        """
+        treatment = self.trial.recipe.treatment
+        judged = self.judged("validation")
+        mix = treatment.mix if treatment is not None else None
+        chooses = choosing(mix, self.dataset.source_names, self.sources("validation"))
+        return self.task.score(logits[chooses], judged[chooses])
 
     def origins(self, split: str) -> dict[str, Any]:
         """Which source those rows are from, and what is annotated in them.
