@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +57,10 @@ def analyse(run: RunFolder, *, open_test: bool = True) -> Analysis:
     inputs = read_inputs(run)
     plans = read_plans(run)
     records = read_trials(run, plans)
-    tests = gate.open_test(run, records) if open_test else None
-    analysis = _build(run, plans, records, tests).model_copy(update={"inputs": inputs})
+    notes: list[str] = []
+    study = read_study(run, notes)
+    tests = gate.open_test(run, records, study.get("looks")) if open_test else None
+    analysis = _build(_Read(run, plans, records, study, notes), tests).model_copy(update={"inputs": inputs})
     if tests is not None:
         write_analysis(run, analysis)
     return analysis
@@ -108,15 +111,27 @@ def rehearse(run: RunFolder, phase: str) -> Rehearsal:
     records = read_trials(run, {phase: plan})
     complete = [record for record in records.values() if record.result is not None]
     outputs = {record.spec.id: Outputs.read(record.folder.validation) for record in complete}
-    return Rehearsal(_build(run, {phase: plan}, records, outputs), outputs)
-
-
-def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: TestOutputs) -> Analysis:
-    phase = chosen_phase(plans)
-    plan = plans[phase]
     notes: list[str] = []
-    study = read_study(run, notes)
-    decisions = read_decisions(run, plans, notes)
+    # declared looks are looks at test: a rehearsal is none
+    study = {key: value for key, value in read_study(run, notes).items() if key != "looks"}
+    return Rehearsal(_build(_Read(run, {phase: plan}, records, study, notes), outputs), outputs)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read of a run folder; notes are added to."""
+
+    run: RunFolder
+    plans: dict[str, Plan]
+    records: Records
+    study: dict[str, Any]
+    notes: list[str]
+
+
+def _build(read: _Read, tests: TestOutputs) -> Analysis:
+    phase = chosen_phase(read.plans)
+    plan, records, study, notes = read.plans[phase], read.records, read.study, read.notes
+    decisions = read_decisions(read.run, read.plans, notes)
     tasks, trials = [], {}
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
         own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
@@ -124,7 +139,7 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
         tasks.append(part)
         trials.update({trial.id: trial for trial in described})
     ordered = [trials[spec.id] for spec in plan.trials]
-    looks = gate.count_looks(run)
+    opened = gate.read_looks(read.run, study.get("looks"))
     claims = read_claims(study)
     conclusions = None
     if tests is not None:
@@ -133,7 +148,7 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
             tasks,
             ordered,
             tests,
-            Before(looks, fallen_before(decisions, plan.place)),
+            Before(opened, fallen_before(decisions, plan.place)),
             lambda trial: Outputs.read(records[trial.id].folder.validation),
             notes,
         )
@@ -142,16 +157,16 @@ def _build(run: RunFolder, plans: dict[str, Plan], records: Records, tests: Test
         study=plan.study,
         profile=plan.profile,
         phase=phase,
-        finished=gate.can_open(plans, records.values()),
+        finished=gate.can_open(read.plans, records.values()),
         opened=tests is not None,
-        looks=looks,
+        looks=opened.sets,
         counts=dict(sorted(Counter(trial.state.value for trial in ordered).items())),
         tasks=tasks,
         trials=ordered,
         environments=group_environments(ordered),
         claims=claims,
         conclusions=conclusions,
-        funnel=make_funnel(plans, records, decisions),
+        funnel=make_funnel(read.plans, records, decisions),
         commands=repeat_commands(),
         notes=notes,
         inputs={},

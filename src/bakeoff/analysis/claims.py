@@ -1,6 +1,7 @@
 """Answer the claims of a study: supported, refuted or undecided.
 
-All inferential claims, those in the verdict's rules included, share one error rate by Holm, in both directions at once.
+All inferential claims, those in the verdict's rules included, share one error rate by Holm, in both directions at once; where
+a study declares several looks, each look has a share of it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bakeoff.analysis.claims_words import ALPHA, because, contrast_words, found_words, next_words, says
+from bakeoff.analysis.claims_words import Family, because, contrast_words, earlier_words, found_in, next_words, says
 from bakeoff.analysis.comparisons import LEVEL, decides
 from bakeoff.analysis.measuring import Evidence
 from bakeoff.analysis.observing import observe
+from bakeoff.analysis.spending import ALPHA, Spending
 from bakeoff.analysis.trial_model import TrialAnalysis
-from bakeoff.analysis.verdict_model import ClaimAnswer, ClaimPart
-from bakeoff.stats.corrections import holm
+from bakeoff.analysis.verdict_model import Answer, ClaimAnswer, ClaimPart
+from bakeoff.stats.corrections import bonferroni_level, holm
 from bakeoff.stats.estimates import Estimate, Interval, ratio_interval
 from bakeoff.stats.margins import beats, no_worse, within
 from bakeoff.stats.replicates import Replicates
@@ -74,37 +76,66 @@ class _Judged:
     compared: list[_Compared]
 
 
+@dataclass(frozen=True)
+class _Look:
+    """All inferential claims of a study, judged on the seeds of one look.
+
+    Attributes:
+        spending: what the look may spend.
+        judged: the statements; one that stands twice is one.
+        corrected: their two-sided p-values after Holm.
+        contrasts: contrasts that all statements rest on.
+    """
+
+    spending: Spending
+    judged: Mapping[Statement, _Judged]
+    corrected: Mapping[Statement, float]
+
+    @property
+    def contrasts(self) -> int:
+        return sum(len(one.compared) for one in self.judged.values())
+
+    def answer(self, statement: Statement) -> Answer:
+        alpha = self.spending.alpha
+        return answer(self.judged[statement].sides, self.corrected[statement], alpha) if alpha else "undecided"
+
+
 def answer_claims(
-    asked: Sequence[Asked], evidence: Mapping[str, Evidence], trials: Sequence[TrialAnalysis]
+    asked: Sequence[Asked], evidence: Mapping[str, Evidence], trials: Sequence[TrialAnalysis], spending: Spending
 ) -> list[ClaimAnswer]:
     """Answer claims.
+
+    A claim that an earlier declared look decided stays decided: each look has an error rate of its own, and all together
+    have the study's.
 
     Args:
         asked: the study's claims, the main one first, then those of the verdict's rules.
         evidence: test outputs by task.
         trials: every planned trial.
+        spending: how the error rate is spent.
 
     Returns:
         Answers in the same order.
     """
-    judged: dict[Statement, _Judged] = {}
-    for one in asked:
-        statement = one.claim.statement
-        if one.claim.inferential and statement not in judged:
-            judged[statement] = _judge(statement, evidence)
-    # a statement that stands twice is one statement
-    corrected = (
-        dict(zip(judged, holm([one.sides.two_sided for one in judged.values()]).tolist(), strict=True)) if judged else {}
-    )
-    answers = []
-    for place, one in enumerate(asked):
-        main = place == 0 and one.source == "claims"
-        statement = one.claim.statement
-        if statement in judged:
-            answers.append(_inferred(one, judged[statement], corrected[statement], len(judged), evidence, main))
-        else:
-            answers.append(_observed(one, trials, main))
-    return answers
+    statements = list(dict.fromkeys(one.claim.statement for one in asked if one.claim.inferential))
+    looks = [
+        _look(statements, {task: one.first(past.seeds) for task, one in evidence.items()}, past) for past in spending.earlier
+    ]
+    looks.append(_look(statements, evidence, spending))
+    return [
+        _inferred(one, looks, evidence, _is_main(place, one)) if one.claim.inferential else _observed(one, trials, place)
+        for place, one in enumerate(asked)
+    ]
+
+
+def _is_main(place: int, asked: Asked) -> bool:
+    return place == 0 and asked.source == "claims"
+
+
+def _look(statements: Sequence[Statement], evidence: Mapping[str, Evidence], spending: Spending) -> _Look:
+    judged = {statement: _judge(statement, evidence) for statement in statements}
+    p_values = [one.sides.two_sided for one in judged.values()]
+    return _Look(spending, judged, dict(zip(judged, holm(p_values).tolist(), strict=True)) if judged else {})
 
 
 def _judge(statement: Statement, evidence: Mapping[str, Evidence]) -> _Judged:
@@ -173,13 +204,13 @@ def _both_sides(statement: Within, estimates: tuple[Estimate, Estimate]) -> list
     ]
 
 
-def _part(one: _Compared, evidence: Evidence, statements: int, statement: str) -> ClaimPart:
+def _part(one: _Compared, evidence: Evidence, look: _Look, statement: str) -> ClaimPart:
     a = _replicates(evidence, one.recipe, one.measure)
     b = _replicates(evidence, one.rival, one.measure) if isinstance(one.rival, str) else None
-    interval = one.estimate.interval(LEVEL)
+    interval, wide = (one.estimate.interval(level) for level in (LEVEL, bonferroni_level(look.spending.level, look.contrasts)))
     ratio = ratio_interval(a, b, LEVEL) if b is not None else Interval(math.nan, math.nan)
     sides = sided(one.estimate)
-    needed = decides(one.estimate, len(evidence.gold), statements)
+    needed = decides(one.estimate, len(evidence.gold), len(look.judged), look.spending.alpha)
     rival_score = b.mean if b is not None else float(one.rival)
     return ClaimPart(
         says=statement,
@@ -187,6 +218,8 @@ def _part(one: _Compared, evidence: Evidence, statements: int, statement: str) -
         value=one.estimate.value,
         low=interval.low,
         high=interval.high,
+        wide_low=wide.low,
+        wide_high=wide.high,
         support=sides.support,
         refute=sides.refute,
         score=a.mean,
@@ -200,43 +233,51 @@ def _part(one: _Compared, evidence: Evidence, statements: int, statement: str) -
     )
 
 
-def _inferred(
-    asked: Asked, judged: _Judged, corrected: float, statements: int, evidence: Mapping[str, Evidence], main: bool
-) -> ClaimAnswer:
-    found = answer(judged.sides, corrected, ALPHA)
+def _inferred(asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evidence], main: bool) -> ClaimAnswer:
+    """The answer of the first look that gave one, with what the last one found."""
+    statement, now = asked.claim.statement, looks[-1]
+    judged, corrected = now.judged[statement], now.corrected[statement]
+    deciding = next((look for look in looks if look.answer(statement) != "undecided"), now)
+    found = deciding.answer(statement)
     parts = []
     for one in judged.compared:
         of_recipe = next(part for part in asked.claim.parts if getattr(part, "recipe", "") == one.recipe)
-        parts.append(_part(one, evidence[one.measure.task], statements, says(of_recipe)))
-    words = [found_words(part, one.recipe, one.rival) for part, one in zip(parts, judged.compared, strict=True)]
-    facts = "; ".join(dict.fromkeys(words)) or "no trial of this task has test scores"
-    sure = because(found, judged.sides.two_sided, corrected, statements)
-    statement = asked.claim.statement
-    # one part decides an "any of" that leans to hold, and whatever else leans not to
+        parts.append(_part(one, evidence[one.measure.task], now, says(of_recipe)))
+    known = [(part, one.recipe, one.rival) for part, one in zip(parts, judged.compared, strict=True)]
     any_part = isinstance(statement, Several) and statement.how == "any"
-    enough = any_part is (judged.sides.support <= judged.sides.refute)
-    examples = max((len(one.gold) for one in evidence.values()), default=0)
-    open_parts = [part for part in parts if min(part.support, part.refute) * 2 > ALPHA or not math.isfinite(part.value)]
+    facts = found_in(known, any_part) if known else "no trial of this task has test scores"
+    sure = because(found, judged.sides.two_sided, corrected, Family(len(now.judged), now.spending))
+    if deciding is not now:
+        sure = earlier_words(found, deciding.corrected[statement], deciding.spending)
     return ClaimAnswer(
         text=asked.claim.text,
         source=asked.source,
         main=main,
         inferential=True,
         answer=found,
+        decided_at=deciding.spending.seeds if deciding.spending.looks is not None and found != "undecided" else None,
         p=judged.sides.two_sided,
         corrected=corrected,
-        reason=f"{facts} [{sure}]" if sure else facts,
-        next=next_words(open_parts or parts, examples, enough) if found == "undecided" and parts else "",
+        reason=f"{facts}; {sure}" if sure else facts,
+        next=_next(judged, parts, evidence, any_part) if found == "undecided" and parts else "",
         parts=parts,
     )
 
 
-def _observed(asked: Asked, trials: Sequence[TrialAnalysis], main: bool) -> ClaimAnswer:
+def _next(judged: _Judged, parts: Sequence[ClaimPart], evidence: Mapping[str, Evidence], any_part: bool) -> str:
+    # one part decides an "any of" that leans to hold, and whatever else leans not to
+    enough = any_part is (judged.sides.support <= judged.sides.refute)
+    examples = max((len(one.gold) for one in evidence.values()), default=0)
+    open_parts = [part for part in parts if min(part.support, part.refute) * 2 > ALPHA or not math.isfinite(part.value)]
+    return next_words(open_parts or parts, examples, enough)
+
+
+def _observed(asked: Asked, trials: Sequence[TrialAnalysis], place: int) -> ClaimAnswer:
     found, reason = observe(asked.claim.statement, trials)
     return ClaimAnswer(
         text=asked.claim.text,
         source=asked.source,
-        main=main,
+        main=_is_main(place, asked),
         inferential=False,
         answer=found,
         p=None,

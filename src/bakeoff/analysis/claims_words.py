@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bakeoff.analysis.spending import Spending
 from bakeoff.analysis.verdict_model import Answer, ClaimPart
 from bakeoff.study.claims import Beats, Best, Margin, Measure, NoWorse, Reaches, Single, Within
 
 POINTS = 100
-ALPHA = 0.05
-"""Error rate of a wrong answer, over all inferential claims of a study together."""
 ADVISED = 100
 
 
@@ -146,6 +146,28 @@ def found_words(part: ClaimPart, recipe: str, rival: str | float) -> str:
     return f"{scores}; {part.contrast} is {points(part.value)} points ({span(part.low, part.high)})"
 
 
+MOST_SHOWN = 2
+"""Contrasts of one claim that are told one by one; of more, the one that decides is told."""
+
+
+def found_in(parts: Sequence[tuple[ClaimPart, str, str | float]], any_part: bool) -> str:
+    """What was found of the contrasts of a claim.
+
+    Args:
+        parts: each with its recipe and rival.
+        any_part: whether one of them is enough.
+
+    Returns:
+        The words: of each, or of many the one that the claim hangs on.
+    """
+    words = list(dict.fromkeys(found_words(*part) for part in parts))
+    if len(words) <= MOST_SHOWN:
+        return "; ".join(words)
+    pick = min if any_part else max
+    nearest = pick(parts, key=lambda part: part[0].support)
+    return f"of {len(words)} comparisons {'the best' if any_part else 'the weakest'} is {found_words(*nearest)}"
+
+
 def next_words(parts: Sequence[ClaimPart], examples: int, one_is_enough: bool) -> str:
     """What would likely decide.
 
@@ -172,24 +194,59 @@ def next_words(parts: Sequence[ClaimPart], examples: int, one_is_enough: bool) -
     return f"{' or '.join(words)}, if what was seen is what is true (a rough forecast)"
 
 
-def because(answer: Answer, p: float, corrected: float, statements: int) -> str:
+@dataclass(frozen=True)
+class Family:
+    """The statements that share an error rate.
+
+    Attributes:
+        statements: how many.
+        spending: what they share.
+    """
+
+    statements: int
+    spending: Spending
+
+    @property
+    def words(self) -> str:
+        """How p-values are corrected."""
+        return f"corrected for {self.statements} statements" if self.statements > 1 else "one statement alone"
+
+
+def because(answer: Answer, p: float, corrected: float, family: Family) -> str:
     """How sure an answer is.
 
     Args:
         answer: the answer.
         p: its two-sided p-value alone.
         corrected: the same after correction.
-        statements: how many share the error rate.
+        family: what it shares an error rate with.
 
     Returns:
         The words; empty where nothing is known.
     """
     if answer != "undecided":
-        return f"{p_words(corrected)}, {_family(statements)}"
-    if p <= ALPHA:
-        return f"alone it would be decided ({p_words(p)}), but {_family(statements)} {p_words(corrected)}"
-    return "" if p == 1 else p_words(corrected)
+        return f"{p_words(corrected)}, {family.words}"
+    if p == 1:
+        return ""
+    spending = family.spending
+    if not spending.is_declared:
+        return f"{p_words(corrected)}, but no look was declared at {spending.seeds} seeds, so nothing is decided here"
+    if p <= spending.alpha < corrected:
+        return f"alone it would be decided ({p_words(p)}), but {family.words} {p_words(corrected)}"
+    spends = f", where this look may spend {spending.alpha:g}" if spending.looks is not None else ""
+    return f"{p_words(corrected)}{spends}"
 
 
-def _family(statements: int) -> str:
-    return f"corrected for {statements} statements" if statements > 1 else "one statement alone"
+def earlier_words(answer: Answer, corrected: float, spending: Spending) -> str:
+    """That an earlier look gave the answer.
+
+    Args:
+        answer: the answer.
+        corrected: the corrected p-value of that look.
+        spending: what it was allowed to spend.
+
+    Returns:
+        The words.
+    """
+    spends = f"{p_words(corrected)}, where that look may spend {spending.alpha:g}"
+    return f"{answer} since the look at {spending.seeds} seeds ({spends})"

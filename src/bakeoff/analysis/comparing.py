@@ -11,6 +11,7 @@ from pydantic import Field
 
 from bakeoff.analysis.analyse import analyse, check_same_examples
 from bakeoff.analysis.comparisons import Compared, compare_pairs, not_shown_worse, smallest
+from bakeoff.analysis.facts import read_study
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_plans, read_trials
 from bakeoff.analysis.gate import open_test
 from bakeoff.analysis.measuring import Evidence, gather
@@ -246,7 +247,7 @@ class _Opened:
         self.run = run
         self.records: dict[str, TrialRecord] = read_trials(run, plans)
         self.analysis: Analysis = analyse(run)
-        tests = open_test(run, self.records)
+        tests = open_test(run, self.records, read_study(run, []).get("looks"))
         own = {spec.id for spec in plans[chosen_phase(plans)].trials}
         usable = {trial: outputs for trial, outputs in tests.items() if trial in own}
         gathered = ((task.name, gather(task, self.analysis.trials, usable)) for task in self.analysis.tasks)

@@ -1,4 +1,4 @@
-"""Compare the recipes of a task: every pair, the set not shown worse than the leader, labels, and what a reader must know."""
+"""Compare the recipes of a task: what each should score, every pair, the set not shown worse than the leader, labels."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bakeoff.analysis.claims_words import ALPHA
+from bakeoff.analysis.cautions import concentrated, warnings
 from bakeoff.analysis.measuring import Evidence
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.scoring import TUNED
+from bakeoff.analysis.spending import ALPHA, Spending
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.verdict_model import (
     Contrast,
     Direction,
     EffectSize,
     LabelContrast,
+    OwnScore,
     Relevance,
     Smallest,
     TaskComparison,
@@ -26,17 +28,15 @@ from bakeoff.analysis.verdict_model import (
 from bakeoff.metrics.scores import SCORES
 from bakeoff.metrics.thresholds import tune_threshold
 from bakeoff.records.results import Outputs
-from bakeoff.stats.concentration import concentration
 from bakeoff.stats.corrections import bonferroni_level, holm
 from bakeoff.stats.effects import Effect, hedges_g, probability_of_improvement
-from bakeoff.stats.estimates import Estimate, Interval, ratio_interval
+from bakeoff.stats.estimates import Estimate, Interval, contrast, ratio_interval
 from bakeoff.stats.margins import PRACTICALLY_EQUAL, beats, inside
 from bakeoff.stats.power import Deciding, Design, noise_of, smallest_visible, what_decides
 from bakeoff.stats.replicates import Replicates
 from bakeoff.stats.sensitivity import validation_part, validation_replicates
 
 LEVEL = 0.95
-FEW_SEEDS = 5
 Pair = tuple[str, str]
 Validation = Callable[[TrialAnalysis], Outputs]
 """Gives a complete trial's outputs on validation."""
@@ -54,6 +54,7 @@ class Compared:
         recipes: what the recipes are, where that is known.
         sensitive: replicates over validation examples by recipe, where thresholds are tuned.
         claimed: pairs that a claim compares.
+        alpha: error rate of a wrong direction, over all pairs together; 0 decides nothing.
     """
 
     scores: Mapping[str, Replicates]
@@ -63,6 +64,7 @@ class Compared:
     recipes: Sequence[RecipeFacts] = ()
     sensitive: Mapping[str, Replicates] = field(default_factory=dict)
     claimed: frozenset[frozenset[str]] = frozenset()
+    alpha: float = ALPHA
 
     @property
     def names(self) -> list[Pair]:
@@ -90,12 +92,15 @@ def compare_pairs(compared: Compared) -> list[Contrast]:
     return [_contrast(compared, *one) for one in zip(named, estimates, corrected, strict=True)]
 
 
-def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: Validation | None = None) -> TaskComparison:
+def compare(
+    evidence: Evidence, claimed: frozenset[frozenset[str]], spending: Spending, validation: Validation | None = None
+) -> TaskComparison:
     """Compare the recipes of a task on test.
 
     Args:
         evidence: its test outputs.
         claimed: pairs of recipes that a claim compares in the task's metric.
+        spending: how the error rate is spent.
         validation: how a trial's validation outputs are read, for the sensitivity; None leaves that out.
 
     Returns:
@@ -109,6 +114,7 @@ def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: 
         recipes=evidence.task.recipes,
         sensitive=_validation_scores(evidence, validation) if validation is not None else {},
         claimed=claimed,
+        alpha=spending.alpha,
     )
     pairs, leader, reference = compare_pairs(compared), compared.leader, compared.reference
     groups = evidence.groups
@@ -120,6 +126,7 @@ def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: 
         groups=groups.count if groups else 0,
         clusters=groups.clusters if groups else len(evidence.gold),
         few_clusters=groups.few_clusters if groups else True,
+        scores=own_scores(compared),
         leader=leader,
         not_shown_worse=not_shown_worse(pairs, list(compared.scores), leader),
         pairs=pairs,
@@ -128,6 +135,26 @@ def compare(evidence: Evidence, claimed: frozenset[frozenset[str]], validation: 
         smallest=smallest(compared),
         warnings=[*warnings(evidence, leader), *concentrated(evidence, pairs)],
     )
+
+
+def own_scores(compared: Compared) -> list[OwnScore]:
+    """What each recipe is expected to score on a fresh test set, and how sure that is.
+
+    Args:
+        compared: the recipes.
+
+    Returns:
+        A score a recipe; of one seed the interval is that of the one trained model.
+    """
+    found = []
+    for recipe, scores in compared.scores.items():
+        estimate = contrast(scores, weights=(1.0, 0.0))
+        alone = len(scores.seeds) == 1
+        interval = estimate.given_models(LEVEL) if alone else estimate.interval(LEVEL)
+        found.append(
+            OwnScore(recipe=recipe, mean=scores.mean, low=interval.low, high=interval.high, of="model" if alone else "recipe")
+        )
+    return found
 
 
 def _leader(scores: Mapping[str, Replicates], lower: bool) -> str:
@@ -148,11 +175,11 @@ def _contrast(compared: Compared, pair: Pair, estimate: Estimate, corrected: flo
     recipe, rival = pair
     a, b = compared.scores[recipe], compared.scores[rival]
     pairs = math.comb(len(compared.scores), 2)
-    interval, wide = estimate.interval(LEVEL), estimate.interval(bonferroni_level(LEVEL, pairs))
+    interval, wide = estimate.interval(LEVEL), estimate.interval(bonferroni_level(1 - (compared.alpha or ALPHA), pairs))
     ratio = ratio_interval(a, b, LEVEL)
-    direction = _direction(estimate.value, corrected)
+    direction = _direction(estimate.value, corrected, compared.alpha)
     sensitive = _sensitive(compared, pair, estimate)
-    deciding = decides(estimate, compared.examples, pairs) if direction == "undecided" else Deciding(None, None)
+    deciding = decides(estimate, compared.examples, pairs, compared.alpha) if direction == "undecided" else Deciding(None, None)
     parts = {part.name: part.variance for part in estimate.parts}
     sign = -1.0 if compared.lower else 1.0
     return Contrast(
@@ -167,7 +194,7 @@ def _contrast(compared: Compared, pair: Pair, estimate: Estimate, corrected: flo
         p=estimate.p_two_sided(),
         corrected=corrected,
         direction=direction,
-        relevance=_relevance(wide),
+        relevance=_relevance(wide) if compared.alpha else "undecided",
         ratio=a.mean / b.mean if b.mean else math.nan,
         ratio_low=ratio.low,
         ratio_high=ratio.high,
@@ -187,8 +214,8 @@ def _contrast(compared: Compared, pair: Pair, estimate: Estimate, corrected: flo
     )
 
 
-def _direction(value: float, corrected: float) -> Direction:
-    if not corrected <= ALPHA:
+def _direction(value: float, corrected: float, alpha: float) -> Direction:
+    if not corrected <= alpha:
         return "undecided"
     return "better" if value > 0 else "worse"
 
@@ -209,20 +236,22 @@ def _each(a: Replicates, b: Replicates, sign: float) -> list[float]:
     return [float(sign * (score - b.whole[b.seeds.index(seed)])) for seed, score in zip(a.seeds, a.whole, strict=True)]
 
 
-def decides(estimate: Estimate, examples: int, comparisons: int) -> Deciding:
+def decides(estimate: Estimate, examples: int, comparisons: int, alpha: float = ALPHA) -> Deciding:
     """What would likely decide a contrast, if it is what was seen.
 
     Args:
         estimate: of the contrast.
         examples: of the test set.
         comparisons: how many share the error rate.
+        alpha: that rate; 0 counts as the usual one.
 
     Returns:
         Seeds alone and examples alone; None where no number would, or the noise is not known.
     """
     if not estimate.decidable or not estimate.value:
         return Deciding(None, None)
-    design = Design(min(count for count in estimate.seeds if count), examples, comparisons=max(1, comparisons), alpha=ALPHA)
+    fewest = min(count for count in estimate.seeds if count)
+    design = Design(fewest, examples, comparisons=max(1, comparisons), alpha=alpha or ALPHA)
     found = what_decides(noise_of(estimate, examples), design, estimate.value)
     examples_help = found.examples is not None and estimate.part("examples") is not None
     return Deciding(found.seeds, found.examples if examples_help else None)
@@ -335,101 +364,7 @@ def smallest(compared: Compared) -> Smallest | None:
     for recipe, rival in sorted(named, key=lambda pair: (leader not in pair) + (compared.reference not in pair)):
         estimate = beats(compared.scores[recipe], compared.scores[rival], lower=compared.lower)
         if estimate.decidable:
-            design = Design(min(estimate.seeds), compared.examples, comparisons=len(named), alpha=ALPHA)
+            design = Design(min(estimate.seeds), compared.examples, comparisons=len(named), alpha=compared.alpha or ALPHA)
             visible = smallest_visible(noise_of(estimate, compared.examples), design)
             return Smallest(recipe=recipe, rival=rival, difference=visible, comparisons=len(named))
     return None
-
-
-def warnings(evidence: Evidence, leader: str) -> list[str]:
-    """What a reader must know before believing differences.
-
-    Args:
-        evidence: of the task.
-        leader: the recipe that leads.
-
-    Returns:
-        Sentences.
-    """
-    found = []
-    seeds = min((len(evidence.of(recipe)) for recipe in evidence.recipes), default=0)
-    if seeds == 1:
-        found.append("one seed: what another training run would give is not known, and so no recipe is called better or worse")
-    elif seeds < FEW_SEEDS:
-        found.append(f"{seeds} seeds decide little: studies made to decide use at least {FEW_SEEDS}")
-    if evidence.groups is None or evidence.groups.few_clusters:
-        found.append("the test set has fewer than 20 independent examples: its own noise is poorly known")
-    failed = [recipe for recipe in evidence.recipes if not math.isfinite(evidence.replicates(recipe).mean)]
-    if failed:
-        found.append(f"no mean, and no comparison: a trial of {', '.join(failed)} has no score")
-    return [*found, *_tuning_warning(evidence, leader), *hardware_warnings(evidence)]
-
-
-def concentrated(evidence: Evidence, pairs: Sequence[Contrast]) -> list[str]:
-    """Differences in a macro average that hang on one label with few positives: their intervals are too narrow.
-
-    Args:
-        evidence: of the task.
-        pairs: the comparisons.
-
-    Returns:
-        A sentence a pair; none for metrics that are no mean over labels.
-    """
-    if not evidence.measure.metric.endswith("_macro"):
-        return []
-    labels = {recipe: evidence.label_replicates(recipe) for recipe in evidence.recipes}
-    found = []
-    for pair in pairs:
-        first, second = labels[pair.recipe], labels[pair.rival]
-        if first is None or second is None:
-            continue
-        part = concentration(first, second, (evidence.gold > 0).sum(axis=0))
-        if part.is_doubtful:
-            label = evidence.task.data.labels[part.label]
-            found.append(
-                f"{pair.recipe} − {pair.rival}: {100 * part.share:.0f} % of the difference lies in {label}, which "
-                f"{part.positives} test examples bear: its interval is not to be trusted"
-            )
-    return found
-
-
-def _tuning_warning(evidence: Evidence, leader: str) -> list[str]:
-    tried = {facts.name: facts.proposals for facts in evidence.task.recipes if not facts.simple}
-    if len(set(tried.values())) < 2:
-        return []
-    words = ", ".join(f"{name} {count}" for name, count in tried.items())
-    lead = f"; {leader} leads at these settings" if leader in tried else ""
-    return [f"recipes were not tuned alike (settings tried: {words}){lead}"]
-
-
-def hardware(trial: TrialAnalysis) -> str:
-    """What a trial ran on, in words.
-
-    Args:
-        trial: the trial.
-
-    Returns:
-        Device and processor; empty where nothing is known.
-    """
-    facts = {**trial.environment, **trial.machine}
-    keys = ("device", "cpu.name", "cores")
-    return ", ".join(facts[key] for key in (*keys, *(key for key in facts if key.startswith("gpu"))) if facts.get(key))
-
-
-def hardware_warnings(evidence: Evidence) -> list[str]:
-    """Whether hardware and recipe coincide, so that a difference may be either's.
-
-    Args:
-        evidence: of the task.
-
-    Returns:
-        A sentence, or none.
-    """
-    machines = {recipe: {hardware(trial) for trial in evidence.of(recipe) if hardware(trial)} for recipe in evidence.recipes}
-    pairs = [
-        (a, b) for a, b in itertools.combinations(machines, 2) if machines[a] and machines[b] and not machines[a] & machines[b]
-    ]
-    if not pairs:
-        return []
-    words = "; ".join(f"{a} and {b}" for a, b in pairs[:5])
-    return [f"hardware and recipe coincide: these share no machine, so that a difference may be either's: {words}"]

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bakeoff.analysis.claims import Asked, Source, answer_claims
-from bakeoff.analysis.claims_words import ALPHA
 from bakeoff.analysis.comparisons import Validation, compare
 from bakeoff.analysis.fallen import Fallen, left_of
+from bakeoff.analysis.gate import Opened
 from bakeoff.analysis.measuring import Evidence, gather
 from bakeoff.analysis.model import TaskAnalysis
+from bakeoff.analysis.spending import read_spending
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.verdict import Facts, Rules, judge
-from bakeoff.analysis.verdict_model import ClaimAnswer, Conclusions, Expectation
+from bakeoff.analysis.verdict_model import ClaimAnswer, Conclusions, DeclaredLook, Expectation
 from bakeoff.records.results import Outputs
 from bakeoff.stats.margins import PRACTICALLY_EQUAL
 from bakeoff.study.claims import Beats, Claim, NoWorse, Statement, Vocabulary, Within
@@ -31,11 +32,11 @@ class Before:
     """What happened before test scores were opened.
 
     Attributes:
-        looks: sets of trials whose test scores were opened so far, this one included.
+        opened: how test was opened so far, this time included.
         fallen: recipes that earlier phases left out.
     """
 
-    looks: int = 1
+    opened: Opened = field(default_factory=lambda: Opened(1))
     fallen: Fallen = field(default_factory=dict)
 
 
@@ -77,14 +78,15 @@ def conclude(
     ruled = _said(rules)
     left = {one: left_of(one.claim, before.fallen) for one in ruled}
     said = [replace(one, claim=claim) for one, claim in left.items() if isinstance(claim, Claim)]
-    answers = answer_claims([*asked, *said], evidence, trials)
+    spending = read_spending(study, len({trial.seed for trial in trials}), notes)
+    answers = answer_claims([*asked, *said], evidence, trials, spending)
     of_claims = _in_place(claims, answers[: len(asked)], texts)
     of_rules = iter(answers[len(asked) :])
     said_answers = {
         one.claim.statement: next(of_rules) if isinstance(claim, Claim) else _unanswered(one.claim.text, one.source, claim)
         for one, claim in left.items()
     }
-    compared = [compare(one, _claimed(asked + said, one), validation) for one in evidence.values()]
+    compared = [compare(one, _claimed(asked + said, one), spending, validation) for one in evidence.values()]
     expectations = _expectations(study.get("expect"), evidence)
     facts = Facts(
         trials=trials,
@@ -92,13 +94,17 @@ def conclude(
         said=said_answers,
         expectations=expectations,
         tasks=compared,
-        looks=before.looks,
+        looks=before.opened.sets,
+        planned_looks=len(spending.earlier) + 1,
     )
     inferential = {one.claim.statement for one in (*asked, *said) if one.claim.inferential}
     return Conclusions(
-        alpha=ALPHA,
+        alpha=spending.alpha,
+        declared=[DeclaredLook(seeds=one.seeds, alpha=one.alpha) for one in spending.all],
+        changed_looks=before.opened.declared_later,
+        seeds=spending.seeds,
         inferential=len(inferential),
-        looks=before.looks,
+        looks=before.opened.sets,
         negligible=PRACTICALLY_EQUAL,
         planned=len(trials),
         failed=facts.failed,

@@ -10,7 +10,9 @@ result of a trial, is one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_plans
 from bakeoff.errors import RunError, UnfinishedError
@@ -45,12 +47,28 @@ def can_open(plans: Mapping[str, Plan], trials: Iterable[TrialRecord]) -> bool:
     return any(plan.last for plan in plans.values()) and not unfinished(trials)
 
 
-def open_test(run: RunFolder, trials: Mapping[str, TrialRecord]) -> dict[str, Outputs]:
+@dataclass(frozen=True)
+class Opened:
+    """How test was opened so far.
+
+    Attributes:
+        sets: how many different sets of trials had their test scores opened.
+        declared_later: whether the looks that the study declares now were not what it declared when test was first opened.
+    """
+
+    sets: int
+    declared_later: bool = False
+
+
+def open_test(
+    run: RunFolder, trials: Mapping[str, TrialRecord], declared: Mapping[str, Any] | None = None
+) -> dict[str, Outputs]:
     """Open the test outputs of every complete trial of the plans that are to be tested, and record it.
 
     Args:
         run: the run folder.
         trials: every trial of every plan of the run, by id.
+        declared: the looks that the study declares, as it writes them.
 
     Returns:
         Test outputs by id of the complete trials.
@@ -75,23 +93,26 @@ def open_test(run: RunFolder, trials: Mapping[str, TrialRecord]) -> dict[str, Ou
         )
     tested = {spec.id for plan in plans.values() if plan.tested for spec in plan.trials}
     complete = [trial for trial in trials.values() if trial.result is not None and trial.spec.id in tested]
-    _record_look(run, complete)
+    _record_look(run, complete, declared)
     return {trial.spec.id: Outputs.read(trial.folder.test) for trial in complete}
 
 
-def count_looks(run: RunFolder) -> int:
-    """How many different sets of trials had their test scores opened.
+def read_looks(run: RunFolder, declared: Mapping[str, Any] | None = None) -> Opened:
+    """How test was opened so far.
 
     Args:
         run: the run folder.
+        declared: the looks that the study declares now, as it writes them.
 
     Returns:
-        The number.
+        What is on record.
     """
-    return len({str(record.get("set", "")) for record in read_lines(run.looks)})
+    records = list(read_lines(run.looks))
+    later = bool(records) and declared is not None and records[0].get("declared") != declared
+    return Opened(len({str(record.get("set", "")) for record in records}), later)
 
 
-def _record_look(run: RunFolder, trials: list[TrialRecord]) -> None:
+def _record_look(run: RunFolder, trials: list[TrialRecord], declared: Mapping[str, Any] | None) -> None:
     if not trials:
         return
     seen = {trial.spec.id: sha256_file(trial.folder.result) for trial in trials}
@@ -103,6 +124,7 @@ def _record_look(run: RunFolder, trials: list[TrialRecord]) -> None:
         "set": identity,
         "trials": sorted(seen),
         "recipes": sorted({trial.spec.recipe.name for trial in trials}),
+        **({} if declared is None else {"declared": dict(declared)}),
     }
     try:
         append_line(run.looks, record)

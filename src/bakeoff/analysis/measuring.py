@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,18 @@ class Evidence:
             Its trials in the order of the plan.
         """
         return [trial for trial in self.trials if trial.recipe == recipe]
+
+    def first(self, seeds: int) -> Evidence:
+        """The evidence as it was when each recipe had fewer seeds.
+
+        Args:
+            seeds: how many; those that come first in the plan.
+
+        Returns:
+            The same test set with fewer trials.
+        """
+        kept = [trial for recipe in self.recipes for trial in self.of(recipe)[:seeds]]
+        return replace(self, trials=kept, known={})
 
     def read(self, trial: TrialAnalysis) -> Floats:
         """What a trial's decisions on test follow from.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bakeoff.analysis.comparisons import hardware
+from bakeoff.analysis.cautions import hardware
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.verdict_model import Answer
 from bakeoff.records.results import State

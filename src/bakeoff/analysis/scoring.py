@@ -14,6 +14,8 @@ from bakeoff.analysis.answering import PLAIN, describe_threshold, read_table, sc
 from bakeoff.analysis.calibrating import calibrate
 from bakeoff.analysis.trial_model import LabelScores, SplitScores, Tuning
 from bakeoff.catalog import registry
+from bakeoff.catalog.cards import MetricCard
+from bakeoff.errors import CatalogError
 from bakeoff.metrics.answer_scores import tune_threshold, worth_at
 from bakeoff.metrics.calibration import fit_temperature
 from bakeoff.metrics.counts import evaluate
@@ -26,7 +28,7 @@ from bakeoff.metrics.multilabel import (
     sigmoid,
     split_metric,
 )
-from bakeoff.metrics.ranking import RANKED, label_average_precision
+from bakeoff.metrics.ranking import label_average_precision
 from bakeoff.metrics.scores import SCORES, labels_per_example
 from bakeoff.metrics.shrinkage import Tuned, tune
 from bakeoff.metrics.single import choose, only_known, softmax
@@ -42,6 +44,9 @@ SINGLE_LABEL = "single-label"
 QUESTIONS = "qa"
 TUNED_FOR = "f1_macro"
 """What thresholds are tuned for where the task's metric needs none."""
+
+OURS = "bakeoff.metrics."
+"""Where the code of the built-in metrics stands."""
 
 Metric = Callable[[Any, Any], float]
 Rules = dict[str, float | NDArray[np.float64]]
@@ -132,6 +137,30 @@ class Yardstick:
         return value - over if higher else over - value
 
 
+def metric_function(card: MetricCard) -> Metric:
+    """The function of a metric; a fault in one that another package brings is told as such.
+
+    Args:
+        card: the metric's card.
+
+    Returns:
+        (gold, predicted) -> score.
+    """
+    if card.path.startswith(OURS):
+        return card.load()
+    brought = card.load()
+
+    def measure(gold: Any, predicted: Any) -> float:
+        try:
+            return float(brought(gold, predicted))
+        except Exception as error:
+            remedy = "mend or uninstall the package that brings it; `bakeoff.testing.metrics.check_metric` tries it"
+            problem = f"the metric {card.name} failed: {type(error).__name__}: {error}"
+            raise CatalogError(problem, card.path, remedy) from error
+
+    return measure
+
+
 def yardstick(kind: str, metric: str) -> Yardstick:
     """How trials of a task are measured.
 
@@ -143,9 +172,8 @@ def yardstick(kind: str, metric: str) -> Yardstick:
         The yardstick.
     """
     bare, asked = split_metric(metric)
-    cards = [registry.metric(name) for name in dict.fromkeys([*registry.task(kind).metrics, bare])]
-    known = {**SCORES, **RANKED}
-    functions = {card.name: known[card.name] if card.name in known else card.load() for card in cards}
+    cards = [registry.metric(name) for name in dict.fromkeys([*registry.metrics_of(kind), bare])]
+    functions = {card.name: metric_function(card) for card in cards}
     if kind == QUESTIONS:
         fixed = {PLAIN: 0.0} if asked is None else {PLAIN: 0.0, str(asked): asked}
         rule = TUNED if asked is None else str(asked)

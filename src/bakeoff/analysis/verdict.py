@@ -64,6 +64,7 @@ class Facts:
         expectations: expected ranges and what came.
         tasks: comparisons by task.
         looks: sets of trials whose test scores were opened.
+        planned_looks: how many of them were declared, this one included.
     """
 
     trials: Sequence[TrialAnalysis]
@@ -72,6 +73,7 @@ class Facts:
     expectations: Sequence[Expectation]
     tasks: Sequence[TaskComparison]
     looks: int
+    planned_looks: int = 1
 
     @property
     def failed(self) -> int:
@@ -116,6 +118,7 @@ def judge(rules: Rules, facts: Facts) -> Verdict:
     yellow, others = _weigh(rules.yellow, "yellow", facts)
     capped = _cap(rules.green, facts) if green else ""
     colour: Colour = "green" if green and not capped else "yellow" if green or yellow else "red"
+    headline = _headline(colour, facts)
     return Verdict(
         colour=colour,
         green=rules.green.text if rules.green else "",
@@ -123,7 +126,8 @@ def judge(rules: Rules, facts: Facts) -> Verdict:
         declared=rules.declared,
         conditions=[*conditions, *others],
         capped=capped,
-        paragraph=paragraph(colour, capped, facts),
+        headline=headline,
+        paragraph=" ".join([headline, *_sentences(colour, capped, facts)]),
     )
 
 
@@ -178,19 +182,21 @@ def _cap(green: Rule | None, facts: Facts) -> str:
     return f"{facts.deviating} {noun} not run to the recipe's letter, and the study does not say that this may be"
 
 
-def paragraph(colour: Colour, capped: str, facts: Facts) -> str:
-    """The verdict in plain words.
+def _headline(colour: Colour, facts: Facts) -> str:
+    """The answer first."""
+    if not facts.claims:
+        return f"{colour.capitalize()}. The study claims nothing, so nothing is answered."
+    main = facts.claims[0]
+    return f"{colour.capitalize()}. The main claim is {main.answer}: “{main.text}”."
 
-    Args:
-        colour: the verdict.
-        capped: why it is not green although its rule holds.
-        facts: what was found.
 
-    Returns:
-        A paragraph: the answer first, then what it rests on.
-    """
-    sentences = [f"{colour.capitalize()}."]
-    sentences.append(_main_claim(facts.claims[0]) if facts.claims else "The study claims nothing, so nothing is answered.")
+def _sentences(colour: Colour, capped: str, facts: Facts) -> list[str]:
+    """What the headline rests on, and what must be known with it."""
+    sentences = []
+    if facts.claims:
+        sentences.append(f"Found: {facts.claims[0].reason}.")
+        if facts.claims[0].next:
+            sentences.append(f"What would likely decide it: {facts.claims[0].next}.")
     others = facts.claims[1:]
     if others:
         counts = [
@@ -208,16 +214,12 @@ def paragraph(colour: Colour, capped: str, facts: Facts) -> str:
         sentences.append(f"It is not green because {capped}.")
     if colour == "red" and all(claim.answer != "refuted" for claim in facts.claims):
         sentences.append("Red says that the study's conditions of green and yellow are not met, not that a claim was refuted.")
-    if facts.looks > 1:
+    if facts.looks > facts.planned_looks:
+        planned = "one planned look" if facts.planned_looks == 1 else f"{facts.planned_looks} planned looks"
         sentences.append(
-            f"Test was opened for {facts.looks} different sets of trials; the stated error rate is that of one planned look."
+            f"Test was opened for {facts.looks} different sets of trials; the stated error rate is that of {planned}."
         )
-    return " ".join(sentences)
-
-
-def _main_claim(claim: ClaimAnswer) -> str:
-    words = f"The main claim, “{claim.text}”, is {claim.answer}: {claim.reason}."
-    return f"{words} What would likely decide it: {claim.next}." if claim.next else words
+    return sentences
 
 
 def _leader(task: TaskComparison) -> str:

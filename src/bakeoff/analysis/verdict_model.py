@@ -120,6 +120,24 @@ class LabelContrast(Spec):
     corrected: Number
 
 
+class OwnScore(Spec):
+    """What a recipe is expected to score.
+
+    Attributes:
+        recipe: its name.
+        mean: over its seeds; nan if a trial has no score.
+        low: lower end of the 95 % interval over seeds and test examples; infinite where nothing is known.
+        high: upper end.
+        of: whose score that is: the recipe's, or with one seed that of the one trained model on a fresh test set.
+    """
+
+    recipe: str
+    mean: Number
+    low: Number
+    high: Number
+    of: Literal["recipe", "model"]
+
+
 class Smallest(Spec):
     """What this design can see.
 
@@ -146,6 +164,7 @@ class TaskComparison(Spec):
         groups: groups that the jackknife leaves out.
         clusters: independent examples, or clusters of them.
         few_clusters: whether there are so few that intervals deserve a warning.
+        scores: what each recipe is expected to score.
         leader: the recipe with the best score among those whose trials all have one; empty if none.
         not_shown_worse: recipes that may be as good as the leader for all that is known, the leader first.
         pairs: every pair.
@@ -161,6 +180,7 @@ class TaskComparison(Spec):
     groups: int
     clusters: int
     few_clusters: bool
+    scores: list[OwnScore]
     leader: str
     not_shown_worse: list[str]
     pairs: list[Contrast]
@@ -183,6 +203,8 @@ class ClaimPart(Spec):
         refute: one-sided p-value of its opposite.
         score: mean score of the recipe over its seeds.
         rival_score: that of the rival, or the reference number.
+        wide_low: lower end of the interval that holds together with those of all contrasts of all claims (Bonferroni).
+        wide_high: upper end.
         ratio: score over that of a rival that is a recipe.
         ratio_low: lower end of its 95 % interval.
         ratio_high: upper end.
@@ -196,6 +218,8 @@ class ClaimPart(Spec):
     value: Number
     low: Number
     high: Number
+    wide_low: Number
+    wide_high: Number
     support: Number
     refute: Number
     score: Number
@@ -217,6 +241,7 @@ class ClaimAnswer(Spec):
         main: whether it is the study's main claim.
         inferential: whether it is about what is expected of recipes; if not, it is an observation and has no p-value.
         answer: supported, refuted or undecided.
+        decided_at: seeds at the declared look that gave the answer; None without declared looks, and where it is undecided.
         p: its two-sided p-value; None for an observation.
         corrected: the same after Holm over all inferential claims of the study, its verdict's included.
         reason: why, in words.
@@ -229,6 +254,7 @@ class ClaimAnswer(Spec):
     main: bool
     inferential: bool
     answer: Answer
+    decided_at: int | None = None
     p: MaybeNumber
     corrected: MaybeNumber
     reason: str
@@ -286,7 +312,8 @@ class Verdict(Spec):
         declared: whether the study declares rules, or these are the defaults.
         conditions: their conditions.
         capped: why it is not green although the rule of green holds; empty if it is, or the rule does not.
-        paragraph: the verdict in plain words.
+        headline: the colour and the answer to the main claim.
+        paragraph: the verdict in plain words; it begins with the headline.
     """
 
     colour: Colour
@@ -295,14 +322,31 @@ class Verdict(Spec):
     declared: bool
     conditions: list[ConditionFound]
     capped: str
+    headline: str
     paragraph: str
+
+
+class DeclaredLook(Spec):
+    """A look at test that the study declares in advance.
+
+    Attributes:
+        seeds: seeds of each recipe.
+        alpha: what it spends of the error rate.
+    """
+
+    seeds: int
+    alpha: Number
 
 
 class Conclusions(Spec):
     """What follows from the test scores of a run.
 
     Attributes:
-        alpha: error rate of a wrong answer, over all inferential claims together.
+        alpha: error rate of a wrong answer in this look, over all inferential claims together; 0 if looks were declared and
+            this is none of them.
+        declared: the declared looks; empty where one look spends everything.
+        changed_looks: whether the looks were declared, or declared otherwise, after test had been opened.
+        seeds: seeds of each recipe.
         inferential: how many statements share it.
         looks: different sets of trials whose test scores were opened so far.
         negligible: half the width of the region of practical equivalence.
@@ -316,6 +360,9 @@ class Conclusions(Spec):
     """
 
     alpha: Number
+    declared: list[DeclaredLook]
+    changed_looks: bool
+    seeds: int
     inferential: int
     looks: int
     negligible: Number

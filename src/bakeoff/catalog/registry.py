@@ -60,6 +60,23 @@ def cards(kind: Kind) -> dict[str, Card]:
     return found
 
 
+def metrics_of(kind: str) -> tuple[str, ...]:
+    """The metrics that fit a kind of task.
+
+    Args:
+        kind: the kind of task.
+
+    Returns:
+        Their names: those of the kind's card, the default first, then those that other packages add. All metrics for a kind
+        that is not known.
+    """
+    card = cards("task").get(kind)
+    if not isinstance(card, TaskCard):
+        return tuple(cards("metric"))
+    added = [name for name, other in cards("metric").items() if isinstance(other, MetricCard) and kind in other.tasks]
+    return tuple(dict.fromkeys((*card.metrics, *added)))
+
+
 def nearest(name: str, known: list[str]) -> str:
     """The known spelling that a word was probably meant to be.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,36 @@ def split_metric(name: str) -> tuple[str, float | None]:
     return metric, float(threshold) if threshold else None
 
 
-def validation_scores(gold: NDArray[Any], logits: NDArray[Any], metric: str = "f1_macro") -> dict[str, float]:
+@dataclass(frozen=True)
+class OwnMetric:
+    """A metric that is none of ours.
+
+    Attributes:
+        function: (gold [N, L], predicted [N, L]) -> score.
+        higher_is_better: its direction.
+        thresholded: whether it takes decisions; else probabilities.
+    """
+
+    function: Score
+    higher_is_better: bool = True
+    thresholded: bool = True
+
+    def gain(self, gold: NDArray[Any], predicted: NDArray[Any]) -> float:
+        """The score, turned so that more is better.
+
+        Args:
+            gold: [N, L].
+            predicted: [N, L].
+
+        Returns:
+            The score or its opposite.
+        """
+        return evaluate(self.function, gold, predicted) * (1 if self.higher_is_better else -1)
+
+
+def validation_scores(
+    gold: NDArray[Any], logits: NDArray[Any], metric: str = "f1_macro", own: OwnMetric | None = None
+) -> dict[str, float]:
     """What a trial says of itself on validation: one metric at the tuned threshold and at the nine fixed ones.
 
     Args:
@@ -158,18 +188,25 @@ def validation_scores(gold: NDArray[Any], logits: NDArray[Any], metric: str = "f
         logits: raw outputs, not probabilities, [N, L].
         metric: a name of `scores.SCORES`; with `@0.35` behind it, that threshold is scored too; or one of
             `ranking.RANKED`, which need no threshold: macro-F1 is then told at the thresholds.
+        own: the metric's code, if it is none of ours.
 
     Returns:
         `<metric>` at the tuned threshold, `<metric>@0.1` to `<metric>@0.9` (and the one asked for), `threshold` (the
         tuned one) and `loss` (binary cross-entropy); all nan if an output is not finite.
     """
     finite = outputs_are_finite(logits)
-    if metric in RANKED:
-        value = RANKED[metric](gold, sigmoid(logits)) if finite else float("nan")
-        return {metric: value, **validation_scores(gold, logits)}
     bare, asked = split_metric(metric)
-    tuned, best = tune_threshold(gold, sigmoid(logits), bare) if finite else (float("nan"), float("nan"))
+    ranked = RANKED.get(bare) if own is None else None if own.thresholded else own.function
+    if ranked is not None:
+        value = evaluate(ranked, gold, sigmoid(logits)) if finite else float("nan")
+        return {metric: value, **validation_scores(gold, logits)}
+    function = SCORES[bare] if own is None else own.function
+    tried = bare if own is None else own.gain
+    tuned, best = tune_threshold(gold, sigmoid(logits), tried) if finite else (float("nan"), float("nan"))
+    if own is not None and not own.higher_is_better:
+        best = -best
     suffixes: dict[str, Threshold] = {f"@{threshold}": threshold for threshold in FIXED_THRESHOLDS}
     if asked is not None:
         suffixes["@" + metric.partition("@")[2]] = asked
-    return {bare: best, **multilabel_scores(gold, logits, suffixes, [bare]), "threshold": tuned, "loss": log_loss(gold, logits)}
+    at_fixed = multilabel_scores(gold, logits, suffixes, {bare: function})
+    return {bare: best, **at_fixed, "threshold": tuned, "loss": log_loss(gold, logits)}

@@ -9,7 +9,7 @@ from bakeoff.analysis.model import Analysis, TaskAnalysis
 from bakeoff.analysis.verdict_model import Contrast
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
-from bakeoff.report.comparison_view import of_task, span
+from bakeoff.report.comparison_view import of_task
 from bakeoff.report.figures import Figure, Sketch, draw, shown, slug
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def forest(task: TaskAnalysis, rows: list[Contrast], negligible: float, name: st
 
     band = f"±{POINTS * negligible:g} points"
     spoken = "; ".join(
-        f"{pair.recipe} {words.points(pair.value)} ({span(pair.low, pair.high)}), {pair.direction}" for pair in rows
+        f"{pair.recipe} {words.points(pair.value)} ({words.span(pair.low, pair.high)}), {pair.direction}" for pair in rows
     )
     table: list[list[Any]] = [["recipe", "reference", "difference", "low", "high", "corrected p", "direction"]]
     table += [[pair.recipe, pair.rival, pair.value, pair.low, pair.high, pair.corrected, pair.direction] for pair in rows]

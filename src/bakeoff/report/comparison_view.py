@@ -30,6 +30,21 @@ def of_task(analysis: Analysis, task: TaskAnalysis) -> TaskComparison | None:
     return found if found is not None and found.pairs else None
 
 
+def own_intervals(analysis: Analysis, task: TaskAnalysis) -> dict[str, tuple[float, float]]:
+    """Where the score to be expected of each recipe lies.
+
+    Args:
+        analysis: the analysis.
+        task: the task.
+
+    Returns:
+        Ends of the 95 % interval by recipe; nothing while test stays closed, and of a recipe of which nothing is known.
+    """
+    tasks = analysis.conclusions.tasks if analysis.conclusions else []
+    scores = [score for comparison in tasks if comparison.task == task.name for score in comparison.scores]
+    return {score.recipe: (score.low, score.high) for score in scores if math.isfinite(score.low) and math.isfinite(score.high)}
+
+
 def comparison_view(analysis: Analysis, task: TaskAnalysis) -> dict[str, Any] | None:
     """Everything that the template needs of a task's comparisons.
 
@@ -60,27 +75,12 @@ def comparison_view(analysis: Analysis, task: TaskAnalysis) -> dict[str, Any] | 
             {
                 "label": entry.label,
                 "value": words.points(entry.value),
-                "span": span(entry.low, entry.high),
+                "span": words.span(entry.low, entry.high),
                 "p": p_value(entry.corrected),
             }
             for entry in found.labels[:LABELS]
         ],
     }
-
-
-def span(low: float | None, high: float | None) -> str:
-    """An interval in points.
-
-    Args:
-        low: lower end.
-        high: upper end.
-
-    Returns:
-        The words; a dash where an end is missing or infinite.
-    """
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return words.NOTHING
-    return f"{words.points(low)} to {words.points(high)}"
 
 
 def leaders(found: TaskComparison) -> str:
@@ -142,14 +142,14 @@ def pair_row(pair: Contrast) -> dict[str, Any]:
         "rival": pair.rival,
         "claimed": pair.claimed,
         "value": words.points(pair.value),
-        "span": span(pair.low, pair.high),
-        "wide": span(pair.wide_low, pair.wide_high),
+        "span": words.span(pair.low, pair.high),
+        "wide": words.span(pair.wide_low, pair.wide_high),
         "p": p_value(pair.corrected),
         "direction": pair.direction,
         "relevance": pair.relevance,
         "seeds": seeds,
         "pairing": f"{pair.pairing:+.2f}".replace("-", "−") if math.isfinite(pair.pairing) else words.NOTHING,
-        "sensitive": span(pair.sensitive_low, pair.sensitive_high),
+        "sensitive": words.span(pair.sensitive_low, pair.sensitive_high),
         "hedges": f"{effect.value:.2f} ({effect.low:.2f} to {effect.high:.2f})" if effect else words.NOTHING,
         "chance": f"{chance.value:.2f} ({chance.low:.2f} to {chance.high:.2f})" if chance else words.NOTHING,
         "keys": len(pair.differing),

@@ -7,7 +7,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from bakeoff.analysis.model import TaskAnalysis
+from bakeoff.analysis.recipe_model import Standing
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.records.files import write_bytes
 from bakeoff.report import palette, words
@@ -165,12 +166,13 @@ def _save(canvas: Canvas, suffix: str) -> bytes:
     return target.getvalue()
 
 
-def ranking(task: TaskAnalysis, name: str) -> Sketch:
-    """Every recipe with its mean, deviation and seeds, and the reference as a line.
+def ranking(task: TaskAnalysis, name: str, intervals: Mapping[str, tuple[float, float]]) -> Sketch:
+    """Every recipe with its mean, deviation, interval and seeds, and the reference as a line.
 
     Args:
         task: the task.
         name: name of its files.
+        intervals: where the score to be expected of each recipe lies; drawn as far as the scores' own range goes.
 
     Returns:
         The sketch.
@@ -183,8 +185,10 @@ def ranking(task: TaskAnalysis, name: str) -> Sketch:
         for row, entry in enumerate(entries):
             colour = palette.series(places[entry.recipe])
             mean, deviation = entry.score.mean, entry.score.sd
+            if entry.recipe in intervals:
+                axes.plot(intervals[entry.recipe], [row, row], color=colour, linewidth=0.9, alpha=0.8)
             if math.isfinite(deviation):
-                axes.plot([mean - deviation, mean + deviation], [row, row], color=colour, linewidth=2, solid_capstyle="round")
+                axes.plot([mean - deviation, mean + deviation], [row, row], color=colour, linewidth=2.6, solid_capstyle="round")
             axes.plot([mean, mean], [row - 0.2, row + 0.2], color=colour, linewidth=2.4, solid_capstyle="round")
             dots = [seed.score for seed in entry.seeds if seed.score is not None]
             axes.plot(dots, [row] * len(dots), "o", color=colour, markersize=5.5, alpha=0.75, markeredgewidth=0)
@@ -195,7 +199,7 @@ def ranking(task: TaskAnalysis, name: str) -> Sketch:
         if math.isfinite(reference):
             axes.axvline(reference, color=palette.MUTED, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
         axes.set_ylim(len(entries) - 0.45, -0.8)
-        axes.margins(x=0.08)
+        axes.set_xlim(*_range([value for entry in entries for value in _drawn(entry)]))
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False, axis="y")
@@ -203,18 +207,34 @@ def ranking(task: TaskAnalysis, name: str) -> Sketch:
 
     spoken = "; ".join(f"{entry.recipe} {words.summary(entry.score)}" for entry in entries)
     line = f" The dashed line is {task.reference}." if math.isfinite(reference) else ""
-    table: list[list[Any]] = [["recipe", "rank", "mean", "sd", "n", "seed", "score"]]
+    table: list[list[Any]] = [["recipe", "rank", "mean", "sd", "n", "low", "high", "seed", "score"]]
     for entry in entries:
-        facts = [entry.recipe, entry.rank or "", entry.score.mean, entry.score.sd, entry.score.n]
+        ends = intervals.get(entry.recipe, ("", ""))
+        facts = [entry.recipe, entry.rank or "", entry.score.mean, entry.score.sd, entry.score.n, *ends]
         table += [[*facts, seed.seed, seed.score] for seed in entry.seeds if seed.score is not None]
     return Sketch(
         name=name,
         title=f"{task.metric} on {task.split}, by recipe",
-        description=f"A dot a seed, a bar at the mean, a line of one standard deviation to each side. {spoken}.{line}",
+        description=f"A dot a seed, a bar at the mean, a thick line of one standard deviation to each side, a thin one of the "
+        f"95 % interval, which may go on beyond the edge. {spoken}.{line}",
         size=(4.6, 0.62 + 0.55 * max(1, len(entries))),
         draw=draw,
         table=table,
     )
+
+
+def _drawn(entry: Standing) -> list[float]:
+    """The numbers of a recipe that a figure must hold."""
+    mean, deviation = entry.score.mean, entry.score.sd if math.isfinite(entry.score.sd) else 0.0
+    scores = [seed.score for seed in entry.seeds if seed.score is not None and math.isfinite(seed.score)]
+    return [mean - deviation, mean + deviation, *scores]
+
+
+def _range(values: list[float]) -> tuple[float, float]:
+    """A range with room for a good part of the intervals around the values."""
+    low, high = min(values), max(values)
+    room = 0.25 * (high - low) or 0.01
+    return low - room, high + room
 
 
 def loss_curves(task: TaskAnalysis, trials: list[TrialAnalysis], name: str) -> Sketch:

@@ -10,7 +10,8 @@ from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
 from bakeoff.report.comparison_figures import comparison_figures
-from bakeoff.report.comparison_view import comparison_view
+from bakeoff.report.comparison_view import comparison_view, own_intervals
+from bakeoff.report.contents import add_contents
 from bakeoff.report.examples_view import examples_view
 from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
@@ -38,7 +39,9 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         trials = [trial for trial in analysis.trials if trial.task == task.name]
         sections: dict[str, Any] = {"health": health_view(trials), "examples": examples_view(task, texts or ExampleTexts())}
         sections["comparison"] = comparison_view(analysis, task)
-        figures = {**make_figures(run, task, trials, number), **comparison_figures(run, analysis, task, number)}
+        intervals = own_intervals(analysis, task)
+        sections["intervals"] = {recipe: words.score_span(*ends) for recipe, ends in intervals.items()}
+        figures = {**make_figures(run, task, trials, number, intervals), **comparison_figures(run, analysis, task, number)}
         tasks.append({"facts": task, "trials": trials, "figures": figures, **task_view(analysis, task, trials), **sections})
     page = _template().render(
         analysis=analysis,
@@ -55,6 +58,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         deviating=[trial for trial in analysis.trials if trial.deviations],
         noted=[trial for trial in analysis.trials if trial.notes],
     )
+    page = add_contents(page)
     # a lone surrogate in a user's text cannot be written: it shows as "?"
     write_bytes(run.report, page.encode("utf-8", "replace"))
     return run.report

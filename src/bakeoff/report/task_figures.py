@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.analysis.model import TaskAnalysis
@@ -22,7 +23,9 @@ NUMBERS_UP_TO = 7
 """Recipes up to which the cells of a heat map hold their numbers."""
 
 
-def make_figures(run: RunFolder, task: TaskAnalysis, trials: list[TrialAnalysis], number: int) -> dict[str, Figure]:
+def make_figures(
+    run: RunFolder, task: TaskAnalysis, trials: list[TrialAnalysis], number: int, intervals: Mapping[str, tuple[float, float]]
+) -> dict[str, Figure]:
     """Draw and write every figure of a task.
 
     Args:
@@ -30,13 +33,14 @@ def make_figures(run: RunFolder, task: TaskAnalysis, trials: list[TrialAnalysis]
         task: the task.
         trials: its trials.
         number: the task's place, from 1: it keeps file names apart.
+        intervals: where the score to be expected of each recipe lies.
 
     Returns:
         By kind, the figures that there are data for.
     """
     tail = f"{number}-{slug(task.name)}"
     sketches = {
-        "ranking": ranking(task, f"ranking-{tail}"),
+        "ranking": ranking(task, f"ranking-{tail}", intervals),
         "loss": loss_curves(task, trials, f"loss-{tail}"),
         "validation": validation_curves(task, trials, f"validation-{tail}"),
         **{part: threshold_curves(task, part, f"thresholds-{part}-{tail}") for part in PARTS},

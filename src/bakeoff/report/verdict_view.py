@@ -39,8 +39,10 @@ def verdict_view(analysis: Analysis) -> dict[str, Any] | None:
         return None
     return {
         "colour": found.verdict.colour,
-        "paragraph": found.verdict.paragraph,
+        "headline": found.verdict.headline,
+        "rest": found.verdict.paragraph.removeprefix(found.verdict.headline).strip(),
         "claims": [_claim(claim) for claim in found.claims],
+        "contrasts": [row for number, claim in enumerate(found.claims, start=1) for row in _contrasts(number, claim)],
         "conditions": found.verdict.conditions,
         "declared": found.verdict.declared,
         "capped": found.verdict.capped,
@@ -61,6 +63,22 @@ def _claim(claim: ClaimAnswer) -> dict[str, Any]:
     }
 
 
+def _contrasts(number: int, claim: ClaimAnswer) -> list[dict[str, Any]]:
+    """The contrasts of a claim: above 0 exactly where it holds."""
+    return [
+        {
+            "number": number,
+            "contrast": part.contrast,
+            "value": words.points(part.value),
+            "span": words.span(part.low, part.high),
+            "wide": words.span(part.wide_low, part.wide_high),
+            "support": p_value(part.support),
+            "refute": p_value(part.refute),
+        }
+        for part in claim.parts
+    ]
+
+
 def error_rate(found: Conclusions) -> str:
     """What the answers promise.
 
@@ -68,14 +86,16 @@ def error_rate(found: Conclusions) -> str:
         found: the conclusions.
 
     Returns:
-        A sentence.
+        Sentences.
     """
     if not found.inferential:
         return "Nothing that was claimed is about what to expect of recipes, so no p-value is given."
     noun = "statement" if found.inferential == 1 else "statements"
+    total = sum(look.alpha for look in found.declared) or found.alpha
+    over = f" and all {len(found.declared)} declared looks" if found.declared else ""
     return (
-        f"Supported and refuted are both earned: over {found.inferential} {noun} together, the chance of a single wrong answer "
-        f"is to be at most {100 * found.alpha:g} % (Holm). Undecided means just that: neither was shown."
+        f"Supported and refuted are both earned: over {found.inferential} {noun}{over} together, the chance of a single wrong "
+        f"answer is to be at most {100 * total:g} % (Holm). Undecided means just that: neither was shown."
     )
 
 
@@ -86,11 +106,24 @@ def looks(found: Conclusions) -> str:
         found: the conclusions.
 
     Returns:
-        A sentence.
+        Sentences.
     """
-    if found.looks <= 1:
-        return "Test was opened once, after every trial had ended."
-    return (
-        f"Test was opened for {found.looks} different sets of trials. Each further look is another chance to be misled; the "
-        "error rate above is that of one look that was planned."
+    opened = "once" if found.looks <= 1 else f"for {found.looks} different sets of trials"
+    if not found.declared:
+        text = f"Test was opened {opened}, after every trial had ended."
+        if found.looks > 1:
+            text += (
+                " Each further look is another chance to be misled; the error rate above is that of one look that was planned."
+            )
+        return text
+    shares = ", ".join(f"{look.seeds} seeds ({100 * look.alpha:g} %)" for look in found.declared)
+    place = next((number for number, look in enumerate(found.declared, start=1) if look.seeds == found.seeds), 0)
+    which = (
+        f"This is look {place} of {len(found.declared)}."
+        if place
+        else f"At {found.seeds} seeds none was declared, so nothing is decided by them."
     )
+    text = f"Looks were declared at {shares}. {which} Test was opened {opened}."
+    if found.changed_looks:
+        text += " The looks were declared, or changed, after test had first been opened: the error rate above does not hold."
+    return text

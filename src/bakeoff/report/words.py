@@ -139,6 +139,34 @@ def points(value: float | None) -> str:
     return f"{100 * value:+.2f}".replace("-", "−")
 
 
+def span(low: float | None, high: float | None) -> str:
+    """An interval in points.
+
+    Args:
+        low: lower end.
+        high: upper end.
+
+    Returns:
+        The words; a dash where an end is missing or infinite.
+    """
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
+    return f"{points(low)} to {points(high)}"
+
+
+def score_span(low: float, high: float) -> str:
+    """An interval of a score.
+
+    Args:
+        low: lower end.
+        high: upper end.
+
+    Returns:
+        The words.
+    """
+    return f"{score(low)} to {score(high)}".replace("-", "−")
+
+
 def duration(seconds: float | None) -> str:
     """A duration for people.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from bakeoff.catalog.cards import MetricCard, TaskCard
-from bakeoff.catalog.registry import cards
+from bakeoff.catalog.cards import MetricCard
+from bakeoff.catalog.registry import cards, metrics_of
 from bakeoff.study.claims import TaskWords, Vocabulary
 from bakeoff.study.claims_parsing import parse_claim
 from bakeoff.study.claims_words import SentenceError
@@ -31,8 +31,7 @@ def vocabulary(recipes: Mapping[str, Collection[str]], tasks: Mapping[str, tuple
     metrics = {name: card for name, card in cards("metric").items() if isinstance(card, MetricCard)}
     known = {}
     for name, (kind, metric) in tasks.items():
-        card = cards("task").get(kind)
-        fitting = card.metrics if isinstance(card, TaskCard) else tuple(metrics)
+        fitting = metrics_of(kind)
         own = tuple(recipe for recipe, on in recipes.items() if name in on)
         known[name] = TaskWords(metric or (fitting[0] if fitting else ""), fitting, kind == MULTILABEL, own)
     return Vocabulary(

@@ -229,6 +229,7 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
         claims=entry.claims,
         expect=entry.expect,
         verdict=entry.verdict,
+        looks=entry.looks,
         phases=declared_phases(entry.phases, entry.sweep),
         sweep=entry.sweep,
         path=path,

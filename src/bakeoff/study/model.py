@@ -14,6 +14,7 @@ from bakeoff.records.compositions import Composition, Source
 from bakeoff.records.specs import Clusters, Component, Pooling, TreatmentSpec
 from bakeoff.study.entries import Entry
 from bakeoff.study.label_maps import map_body
+from bakeoff.study.looks import Looks
 from bakeoff.study.rounds import Phase, Sweep
 from bakeoff.study.shape import Columns, Limits, Training, Tuned, Verdict
 from bakeoff.study.tree import Node
@@ -157,6 +158,7 @@ class Study(BaseModel):
         claims: sentences that the verdict answers, as written.
         expect: lowest and highest expected value, by recipe and metric.
         verdict: when the verdict is green or yellow.
+        looks: looks at test that are declared in advance; None means one.
         phases: rounds of the study.
         sweep: a search over hyperparameters.
         profile: the chosen profile, or empty.
@@ -178,6 +180,7 @@ class Study(BaseModel):
     claims: list[str]
     expect: dict[str, dict[str, list[float]]]
     verdict: Verdict
+    looks: Looks | None = None
     phases: list[Phase]
     sweep: Sweep | None = None
     profile: str = ""
@@ -265,6 +268,8 @@ class Study(BaseModel):
         verdict = self.verdict.model_dump(exclude_none=True)
         if verdict:
             body["verdict"] = verdict
+        if self.looks:
+            body["looks"] = self.looks.model_dump(mode="json")
         # limits keep their nulls: there, null (no limit) is not the default
         body |= {"limits": self.limits.model_dump(mode="json"), "keep": self.keep}
         if self.sanity != "auto":
@@ -317,6 +322,8 @@ def _overlay(study: Study, base: Study) -> dict[str, Any]:
     body: dict[str, Any] = {"tasks": tasks, "recipes": recipes, "claims": study.claims}
     if study.verdict != base.verdict:
         body["verdict"] = study.verdict.model_dump(exclude_none=True)
+    if study.looks != base.looks:
+        body["looks"] = study.looks.model_dump(mode="json") if study.looks else None
     if study.limits != base.limits:
         body["limits"] = study.limits.model_dump(mode="json")
     return body

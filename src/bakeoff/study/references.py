@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 from bakeoff.catalog.cards import DatasetCard, TaskCard
-from bakeoff.catalog.registry import cards
+from bakeoff.catalog.registry import cards, metrics_of
 from bakeoff.study.components import find_card
 from bakeoff.study.entries import NAME_PATTERN
 from bakeoff.study.faults import Faults
+from bakeoff.study.looks import check_looks
 from bakeoff.study.metric_names import check_metric
 from bakeoff.study.model import OwnFile, Task
 from bakeoff.study.rounds_checking import check_phases, check_sweep
@@ -68,9 +69,8 @@ def check_task(task: Node, folder: Path, faults: Faults) -> None:
     if is_composed(task):
         check_sources(task, kind, folder, faults)
     _check_windows(task, kind, faults)
-    kind_card = cards("task").get(kind)
     if metric and isinstance(metric.value, str) and metric.value:
-        known = kind_card.metrics if isinstance(kind_card, TaskCard) else tuple(cards("metric"))
+        known = metrics_of(kind)
         if metric.value not in known:
             faults.add_name(metric, "metric", known)
 
@@ -220,6 +220,7 @@ def check_references(root: Node, profiles: list[str], folder: Path, faults: Faul
     for name, entry in (root.at("tuned") or root.holding({})).entries.items():
         _check_recipe_name(Node(name, entry.file, entry.key_line, entry.key, text=name), recipes, faults)
     _check_seeds(root, faults)
+    check_looks(root, faults)
     for group in ("recipes", "tasks"):
         _check_names(root.at(group), faults)
 

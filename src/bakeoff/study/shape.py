@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from bakeoff.records.specs import Clusters, Pooling, Precision, Schedule
 from bakeoff.study.entries import Entry, Interval, Name, Seed, Text
+from bakeoff.study.looks import Looks
 from bakeoff.study.quantities import Duration, Says, Size
 from bakeoff.study.rounds import Phase, Sweep
 
@@ -412,6 +413,8 @@ class StudyFile(Entry):
         claims: sentences that the verdict answers; the first is the main one.
         expect: interval in which a recipe's metric is expected, by recipe and metric.
         verdict: when the verdict is green or yellow.
+        looks: numbers of seeds at which test is looked at, and what each look spends of the error rate; without it, one look
+            spends all of it.
         limits: what a trial and the study may use.
         keep: models kept after completion.
         sanity: whether each recipe has to learn ten examples by heart before any trial; `auto` means in the profile `full`.
@@ -433,6 +436,7 @@ class StudyFile(Entry):
     claims: list[Text] = []
     expect: dict[str, dict[str, Interval]] = {}
     verdict: Verdict = Verdict()
+    looks: Looks | None = None
     limits: Limits = Limits()
     keep: Literal["none", "best", "winner", "all"] = "best"
     sanity: Literal["on", "off", "auto"] = "auto"

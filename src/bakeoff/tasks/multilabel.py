@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bakeoff.metrics.multilabel import validation_scores
+from bakeoff.catalog import registry
+from bakeoff.metrics.multilabel import OwnMetric, split_metric, validation_scores
+from bakeoff.metrics.ranking import RANKED
+from bakeoff.metrics.scores import SCORES
 
 
 @dataclass(frozen=True)
@@ -49,4 +52,12 @@ class Multilabel:
         Returns:
             The task's metric and its like, with `threshold`.
         """
-        return validation_scores(gold, logits, self.metric)
+        return validation_scores(gold, logits, self.metric, self._own)
+
+    @property
+    def _own(self) -> OwnMetric | None:
+        """The metric's code, if another package brings it."""
+        card = registry.metric(split_metric(self.metric)[0])
+        if card.name in SCORES or card.name in RANKED:
+            return None
+        return OwnMetric(card.load(), card.higher_is_better, card.thresholded)

@@ -51,7 +51,7 @@ class SingleLabel:
         Returns:
             Every metric that fits the kind, and `loss` (cross-entropy); all nan if an output is not finite.
         """
-        names = dict.fromkeys((self.metric, *registry.task("single-label").metrics))
+        names = dict.fromkeys((self.metric, *registry.metrics_of("single-label")))
         if not np.isfinite(logits).all():
             return {**dict.fromkeys(names, float("nan")), "loss": float("nan")}
         decided = choose(only_known(gold, logits))

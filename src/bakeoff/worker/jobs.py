@@ -322,10 +322,11 @@ def judge(error: BaseException) -> Outcome:  # noqa: PLR0911 - one a kind
     if isinstance(error, Pruned):
         return Outcome(state=State.PRUNED, reason=str(error))
     if _of_torch(error, "Diverged"):
-        norms = ", ".join(f"{norm:.3g}" for norm in getattr(error, "healthy_norms", [])) or "none"
+        norms = ", ".join(f"{norm:.3g}" for norm in getattr(error, "healthy_norms", []))
         rows = ", ".join(str(row) for row in getattr(error, "rows", [])[:32])
         examples = f"; rows {rows}" if rows else ""
-        where = f"step {getattr(error, 'step', 0) + 1}{examples}; last finite gradient norms: {norms}"
+        healthy = f"; last finite gradient norms: {norms}" if norms else ""
+        where = f"step {getattr(error, 'step', 0) + 1}{examples}{healthy}"
         return Outcome(state=State.DIVERGED, reason=str(error), where=where, remedy="a lower learning rate, or fp32")
     if is_lack_of_memory(error):
         facts = getattr(error, "facts", {})
