@@ -46,7 +46,7 @@ def test_yellow_can_pass(call: Call, tmp_path: Path) -> None:
     assert call("verdict", run).code == 10
     said = call("verdict", run, "--fail-on", "red")
     assert said.code == 0
-    assert "Yellow. The main claim, “asl beats bce”, is undecided" in said.out
+    assert "Yellow. The main claim is undecided: “asl beats bce”." in said.out
 
 
 def test_json_holds_everything_behind_it(call: Call, tmp_path: Path) -> None:
