@@ -62,9 +62,9 @@ def _cases(kind: str, card: MetricCard, generator: np.random.Generator) -> tuple
             (gold, 1.0 - gold),
         )
     if kind == "qa":
-        gold = np.eye(2, dtype=np.uint8)[generator.integers(2, size=ROWS)]
+        answered = np.eye(2, dtype=np.uint8)[generator.integers(2, size=ROWS)]
         worth = generator.random((ROWS, 2)).round(1)
-        return (gold, np.ones((ROWS, 2))), (gold, worth), (gold, np.zeros((ROWS, 2)))
+        return (answered, np.ones((ROWS, 2))), (answered, worth), (answered, np.zeros((ROWS, 2)))
     labels = generator.integers(LABELS, size=ROWS)
     others = np.where(generator.random(ROWS) < 0.3, generator.integers(LABELS, size=ROWS), labels)
     one = np.eye(LABELS, dtype=bool)
