@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.records.files import append_line, write_document
+from bakeoff.records.kept import write_kept
 from bakeoff.records.paths import TOKENS_VERSION, AttemptFolder
 from bakeoff.records.results import Outcome, Outputs, Result, State, file_entry
 from bakeoff.records.specs import JobSpec
@@ -40,6 +41,7 @@ def leave_product(job: JobSpec, folder: AttemptFolder, score: float) -> None:
     if job.keep_model:
         (folder.product / "model").mkdir()
         (folder.product / "model" / "model.safetensors").write_bytes(b"weights")
+        write_kept(folder.product / "model")
     manifest = {name: file_entry(folder.product / name) for name in ("validation.npz", "test.npz")}
     history = [{"step": STEPS, "epoch": 1.0, "loss": 0.1, "validation": {"f1_macro": score}}]
     training: dict[str, Any] = {"steps": STEPS, "examples": 8, "tokens": 80, "history": history}

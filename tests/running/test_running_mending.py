@@ -70,6 +70,21 @@ def test_a_damaged_token_store_is_made_again(make_order: MakeOrder) -> None:
     assert store.is_dir()
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "files.json"])
+def test_a_damaged_model_is_found_and_made_again_with_the_same_result(make_order: MakeOrder, name: str) -> None:
+    order = make_order("ok", keep="all")
+    run_study(order)
+    folder = order.run.trial(order.plan.trials[0].id)
+    before, weights = folder.result.read_bytes(), (folder.model / "model.safetensors").read_bytes()
+    flip(folder.model / name)
+    begun, texts = go_on(order)
+    assert begun == 1
+    assert str(folder.model) in texts[0]
+    assert (folder.root / "model.damaged-1").is_dir()
+    assert (folder.result.read_bytes(), (folder.model / "model.safetensors").read_bytes()) == (before, weights)
+    assert go_on(order) == (0, [])
+
+
 @pytest.mark.parametrize("name", ["state.json", "result.json", "attempts/1/outcome.json", "attempts/1/ending.json"])
 def test_a_file_that_is_cut_anywhere_stops_no_start(make_order: MakeOrder, name: str) -> None:
     order = make_order("ok")

@@ -128,6 +128,7 @@ def test_the_best_checkpoint_is_the_one_that_is_used_and_kept(
         "config.json",
         "tokenizer.json",
         "tokenizer_config.json",
+        "files.json",
     }
     model = build_model(work.trial.recipe, work.model or Path(), 3, 0)
     model.load_state_dict(weights)

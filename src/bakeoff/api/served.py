@@ -165,6 +165,7 @@ def served_trial(run: RunFolder, record: TrialRecord, rule: str = "", name: str 
         ModelError: if the pretrained model that it stands on is not here.
     """
     from bakeoff.analysis.deciding import fitted_decision
+    from bakeoff.records.kept import kept_files
     from bakeoff.records.results import Outputs
     from bakeoff.records.serving import Served
 
@@ -181,7 +182,10 @@ def served_trial(run: RunFolder, record: TrialRecord, rule: str = "", name: str 
         pairs=_reads_pairs(record),
         folder=str(record.folder.model),
         base=str(find_base(run, spec.recipe)) if needs_base(spec.recipe) else "",
-        sha256={CLASSIFIER: training["weights_sha256"]},
+        sha256={
+            **{name: entry.sha256 for name, entry in kept_files(record.folder.model).items()},
+            CLASSIFIER: training["weights_sha256"],
+        },
         packed=None if training.get("packed", True) else False,
     )
 

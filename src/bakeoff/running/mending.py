@@ -6,6 +6,7 @@ import shutil
 
 from bakeoff.errors import FormatError, JobError, VersionError
 from bakeoff.records.files import read_document, set_aside
+from bakeoff.records.kept import kept_faults
 from bakeoff.records.paths import TrialFolder
 from bakeoff.records.results import (
     RESULT_VERSION,
@@ -107,7 +108,16 @@ def _mend_result(folder: TrialFolder, trial: TrialSpec) -> list[str]:
         if path.is_file() and verify_manifest(folder.root, {name: entry}):
             kept = set_aside(path)
             lines.append(f"{path} is damaged; it was set aside as {kept.name}, and the trial is run again")
-    return lines
+    return lines + _mend_model(folder)
+
+
+def _mend_model(folder: TrialFolder) -> list[str]:
+    """Set aside a kept model that does not hold, and the result with it: both are made again, the result to the same bytes."""
+    if not folder.model.is_dir() or not (faults := kept_faults(folder.model)):
+        return []
+    kept = set_aside(folder.model)
+    set_aside(folder.result)
+    return [f"{folder.model} is damaged ({'; '.join(faults)}); it was set aside as {kept.name}, and made again"]
 
 
 def _what(error: Exception) -> str:

@@ -19,6 +19,7 @@ from bakeoff.errors import ModelError
 from bakeoff.losses.base import Loss, LossFacts, make_loss
 from bakeoff.losses.known import KnownOnly
 from bakeoff.records.files import sha256_file
+from bakeoff.records.kept import write_kept
 from bakeoff.records.results import Outputs
 from bakeoff.records.specs import Component, RecipeSpec, TrainingSpec
 from bakeoff.training.adapting import adapt, frozen_hash
@@ -342,3 +343,4 @@ def _keep(work: Work, weights: Path) -> None:
     for path in sorted(work.model.iterdir()):
         if path.is_file() and path.suffix in (".json", ".txt", ".model") and path.name != "model.safetensors.index.json":
             shutil.copyfile(path, target / path.name)
+    write_kept(target)
