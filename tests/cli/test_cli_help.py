@@ -29,7 +29,21 @@ VERBS = [
     *[(verb,) for verb in ("check", "run", "status", "report", "plan", "fetch", "runs", "logs", "losses", "schema")],
     *[
         (verb,)
-        for verb in ("retry", "cancel", "clean", "data", "model", "init", "explain", "verdict", "compare", "predict", "export")
+        for verb in (
+            "shard",
+            "merge",
+            "retry",
+            "cancel",
+            "clean",
+            "data",
+            "model",
+            "init",
+            "explain",
+            "verdict",
+            "compare",
+            "predict",
+            "export",
+        )
     ],
     *[("data", verb) for verb in ("import", "fetch", "list", "verify", "show")],
     *[("model", verb) for verb in ("fetch", "list", "verify", "show")],

@@ -16,6 +16,7 @@ from bakeoff.api.quality import audit, drawn_labels
 from bakeoff.api.reading import analyse, compare, example_texts, report, verdict, write_report
 from bakeoff.api.runs import RunOptions, cancel, choose_folder, clean, find_run, retry, run, run_command, runs, status
 from bakeoff.api.served import Choice, find_served
+from bakeoff.api.sharing import Sharding, merge, shard
 from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, plan, stored_study
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "RunOptions",
+    "Sharding",
     "analyse",
     "audit",
     "begin",
@@ -46,6 +48,7 @@ __all__ = [
     "find_run",
     "find_served",
     "inspect_losses",
+    "merge",
     "open_source",
     "pack",
     "plan",
@@ -56,6 +59,7 @@ __all__ = [
     "run",
     "run_command",
     "runs",
+    "shard",
     "status",
     "stored_study",
     "unpack",

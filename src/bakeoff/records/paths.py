@@ -376,6 +376,11 @@ class RunFolder:
         return self.root / "best.yaml"
 
     @property
+    def merged(self) -> Path:
+        """`merged.json`: where the trials of a joined run are from."""
+        return self.root / "merged.json"
+
+    @property
     def looks(self) -> Path:
         """`looks.jsonl`: each opening of test scores."""
         return self.root / "looks.jsonl"

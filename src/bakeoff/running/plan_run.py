@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -197,8 +197,8 @@ def wanted_trials(plan: Plan, only: tuple[str, ...]) -> set[str]:
 
     Args:
         plan: the plan.
-        only: conditions, each `key=value` or several joined by commas; keys are recipe, task, seed and id. Values of one key
-            are alternatives; different keys must all hold.
+        only: conditions, each `key=value` or several joined by commas; keys are recipe, task, seed and id, or the ten digits
+            in which it ends. Values of one key are alternatives; different keys must all hold.
 
     Returns:
         Ids; those of all trials without a condition.
@@ -213,12 +213,20 @@ def wanted_trials(plan: Plan, only: tuple[str, ...]) -> set[str]:
             raise RunError(f"{part!r} is no condition", f"--only {part}", f"write key=value; keys: {', '.join(ONLY_KEYS)}")
         values.setdefault(key, set()).add(value)
     facts = {trial.id: _facts(trial) for trial in plan.trials}
+    values["id"] = {_whole_id(part, facts) for part in values["id"]} if "id" in values else set()
+    values = {key: allowed for key, allowed in values.items() if allowed}
     for key, allowed in values.items():
         known = {fact[key] for fact in facts.values()}
         if unknown := sorted(allowed - known):
             remedy = f"known: {', '.join(sorted(known))}"
             raise RunError(f"no trial of the plan has the {key} {unknown[0]!r}", f"--only {key}={unknown[0]}", remedy)
     return {trial for trial, fact in facts.items() if all(fact[key] in allowed for key, allowed in values.items())}
+
+
+def _whole_id(part: str, known: Iterable[str]) -> str:
+    """The id that ends in some digits, where there is just one; else what was written."""
+    ending = [trial for trial in known if trial.endswith(f"-{part}")]
+    return ending[0] if len(ending) == 1 else part
 
 
 def _facts(trial: TrialSpec) -> dict[str, str]:
