@@ -43,6 +43,7 @@ VERBS = [
             "compare",
             "predict",
             "export",
+            "drift",
         )
     ],
     *[("data", verb) for verb in ("import", "fetch", "list", "verify", "show")],

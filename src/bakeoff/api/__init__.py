@@ -7,6 +7,7 @@ print(api.analyse(summary.run.root).tasks[0].leader)
 
 from __future__ import annotations
 
+from bakeoff.api.drifting import DriftOptions, drift
 from bakeoff.api.exports import Exported, ExportOptions, export
 from bakeoff.api.losses import draw_losses, inspect_losses
 from bakeoff.api.predicted_files import FileOptions, open_source, predict_file, predict_path
@@ -21,6 +22,7 @@ from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, p
 
 __all__ = [
     "Choice",
+    "DriftOptions",
     "ExportOptions",
     "Exported",
     "FileOptions",
@@ -39,6 +41,7 @@ __all__ = [
     "compare",
     "draw_losses",
     "drawn_labels",
+    "drift",
     "estimate",
     "example_texts",
     "explain",

@@ -381,6 +381,21 @@ class RunFolder:
         return self.root / "merged.json"
 
     @property
+    def representations(self) -> Path:
+        """What models make of texts, a folder each: `representations/<name>/`."""
+        return self.root / "representations"
+
+    @property
+    def drift(self) -> Path:
+        """`drift.json`: how far training moved what models make of texts."""
+        return self.root / "drift.json"
+
+    @property
+    def drift_page(self) -> Path:
+        """`drift.html`: the same as a page."""
+        return self.root / "drift.html"
+
+    @property
     def looks(self) -> Path:
         """`looks.jsonl`: each opening of test scores."""
         return self.root / "looks.jsonl"

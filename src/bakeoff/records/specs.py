@@ -349,7 +349,7 @@ class JobSpec(Spec):
         asks: for `train`: whether it asks the runner after each validation but the last whether to go on.
     """
 
-    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export"]
+    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export", "drift"]
     id: str
     families: list[str] = Field(default_factory=list)
     trial: TrialSpec | None = None

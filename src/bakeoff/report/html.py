@@ -43,7 +43,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         sections["intervals"] = {recipe: words.score_span(*ends) for recipe, ends in intervals.items()}
         figures = {**make_figures(run, task, trials, number, intervals), **comparison_figures(run, analysis, task, number)}
         tasks.append({"facts": task, "trials": trials, "figures": figures, **task_view(analysis, task, trials), **sections})
-    page = _template().render(
+    page = template("report.html").render(
         analysis=analysis,
         verdict=verdict_view(analysis),
         funnel=funnel_view(analysis.funnel),
@@ -64,7 +64,16 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
     return run.report
 
 
-def _template() -> Any:
+def template(name: str, filters: dict[str, Any] | None = None) -> Any:
+    """A template of a page, in which every text of a user is escaped.
+
+    Args:
+        name: of the file in `templates`.
+        filters: more filters by name.
+
+    Returns:
+        The template.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -77,5 +86,5 @@ def _template() -> Any:
     formats = {"score": words.score, "summary": words.summary, "points": words.points, "duration": words.duration}
     more = {"threshold": words.threshold, "kappa": words.kappa, "count": words.count, "mean_points": words.mean_points}
     small = {"size": words.size, "rule": words.rule, "share": words.share, "significant": words.significant}
-    environment.filters.update({**formats, **more, **small})
-    return environment.get_template("report.html")
+    environment.filters.update({**formats, **more, **small, **(filters or {})})
+    return environment.get_template(name)

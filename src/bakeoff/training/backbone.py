@@ -270,6 +270,27 @@ class Backbone(Body):
         hidden, packing = self._run_packed(batch)
         return hidden[: len(packing.rows) - packing.filling]
 
+    def layers(self, batch: Batch, pooling: Pooling) -> Tensor:
+        """What each layer makes of the rows, pooled.
+
+        Args:
+            batch: rows in ascending order of length.
+            pooling: how token vectors become one.
+
+        Returns:
+            [K, B, D] in the batch's order: of the embeddings first, then of each layer.
+        """
+        device = self.model.device
+        if not self.packed:
+            ids, mask = (part.to(device) for part in batch.padded(self.padding))
+            words = {"input_ids": ids, "attention_mask": mask, **self._segments(batch.padded_segments())}
+            states = self.model(**words, output_hidden_states=True).hidden_states
+            return torch.stack([pool_padded(state, mask, pooling) for state in states])
+        words, packing = self._packed_words(batch)
+        states = self.model(**words, output_hidden_states=True).hidden_states
+        places = packing.starts, packing.lengths, packing.rows
+        return torch.stack([pool_packed(state[0], *places, pooling) for state in states])
+
     def _run_padded(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Vectors [B, longest, D] and the mask of real tokens."""
         device = self.model.device
@@ -282,6 +303,11 @@ class Backbone(Body):
 
     def _run_packed(self, batch: Batch) -> tuple[Tensor, Packing]:
         """Vectors [T + filling, D] and where the rows are."""
+        words, packing = self._packed_words(batch)
+        return self.model(**words).last_hidden_state[0], packing
+
+    def _packed_words(self, batch: Batch) -> tuple[dict[str, Any], Packing]:
+        """What the model is called with, and where the rows are."""
         device = self.model.device
         packing = pack(batch.lengths, device)
         positions = packing.positions + self._first_position
@@ -291,11 +317,10 @@ class Backbone(Body):
         packed = None if segments is None else nn.functional.pad(segments, (0, packing.filling))[None]
         words = {"input_ids": ids, "position_ids": positions[None], **self._segments(packed)}
         if self.layout is None:
-            return self.model(**words, packing=packing).last_hidden_state[0], packing
+            return {**words, "packing": packing}, packing
         # it stays until the next pass: recomputed activations need it in the backward pass
         self.layout.packing = packing
-        real = (packing.rows >= 0).to(torch.int64)[None]
-        return self.model(**words, attention_mask=real).last_hidden_state[0], packing
+        return {**words, "attention_mask": (packing.rows >= 0).to(torch.int64)[None]}, packing
 
     def _segments(self, segments: Tensor | None) -> dict[str, Tensor]:
         """The argument that tells segments apart, for models that know more than one kind."""

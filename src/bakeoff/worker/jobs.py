@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import resource
 import sys
@@ -257,6 +258,28 @@ def export(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str,
     return {"forms": order.forms}
 
 
+def drift(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Run models over texts and keep what each layer makes of them.
+
+    Args:
+        job: says no more than the kind.
+        folder: the job's folder; its `order.json` names models and texts.
+        progress: the child's log.
+
+    Returns:
+        How many representations were made, and how many stood already.
+    """
+    from bakeoff.records.representations import ReadingOrder
+    from bakeoff.representations.reading import read_all
+    from bakeoff.training.arithmetic import settle
+    from bakeoff.worker.warm import die_with_parent
+
+    die_with_parent(os.getppid())  # whoever goes on with what was killed shall be the only one that writes
+    order = ReadingOrder.read(folder.order)
+    settle(order.threads, deterministic=True)
+    return read_all(order, progress)
+
+
 def stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
     """A job without torch, for trying runners.
 
@@ -282,6 +305,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "smoke": smoke,
     "predict": predict,
     "export": export,
+    "drift": drift,
     "stub": stub,
 }
 
