@@ -272,7 +272,7 @@ def drift(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     from bakeoff.records.representations import ReadingOrder
     from bakeoff.representations.reading import read_all
     from bakeoff.training.arithmetic import settle
-    from bakeoff.worker.warm import die_with_parent
+    from bakeoff.worker.lineage import die_with_parent
 
     die_with_parent(os.getppid())  # whoever goes on with what was killed shall be the only one that writes
     order = ReadingOrder.read(folder.order)

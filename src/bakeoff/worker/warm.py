@@ -13,7 +13,6 @@ killed runner leaves nothing behind.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -26,6 +25,7 @@ from typing import Any
 
 from bakeoff.errors import JobError, MissingPackageError
 from bakeoff.records.specs import METHOD_PREFIX
+from bakeoff.worker.lineage import die_with_parent
 
 ALWAYS = (
     "torch",
@@ -90,22 +90,6 @@ def _touch_lazy_parts(families: list[str]) -> None:
                 card.load()
             except MissingPackageError as error:  # a plug-in that no trial may need; the trial that does will say so
                 sys.stderr.write(f"{error}\n")
-
-
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the system kill this child when the warm parent dies, however it dies; Linux alone can do that.
-
-    Args:
-        parent: the warm parent's process. One that died between the fork and this call sends no signal any more, so the
-            child ends at once if it has another parent by now.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 class Parent:
