@@ -259,3 +259,41 @@ def test_profiles_of_phases_are_read_once_a_phase(load: Load) -> None:
     assert first.study.recipes == second.study.recipes
     assert second.study.seeds == [9]
     assert list(chain(read_text(load(text).resolved_yaml(), "f")[0].at("profiles").entries)) == ["screen", "final"]  # type: ignore[union-attr]
+
+
+BEST = """\
+best: 1
+study: rates
+recipes:
+  lora: {method: {name: lora, rank: 3}, on: {demo: {training: {learning_rate: 2e-4}}, other: {training: {epochs: 9}}}}
+tuned: {lora: {proposals: 15, source: the sweep of rates}}
+"""
+
+
+def test_a_recipe_is_what_a_sweep_found(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "best.yaml").write_text(BEST)
+    text = TASKS + "recipes: {lora: {best: best.yaml}, mine: {best: 'best.yaml#lora', training: {epochs: 7}}}\n"
+    study = load(text)
+    lora, mine = (study.recipes[name].for_task("demo") for name in ("lora", "mine"))
+    assert lora.training is not None
+    assert mine.training is not None
+    assert (lora.method.settings["rank"], lora.training.learning_rate) == (3, 2e-4)
+    assert (mine.training.epochs, mine.training.learning_rate) == (7, 2e-4)
+    assert study.tuned["lora"].proposals == study.tuned["mine"].proposals == 15
+    assert "best:" not in study.resolved_yaml()
+
+
+@pytest.mark.parametrize(
+    ("best", "problem"),
+    [
+        ("none.yaml", "cannot be read"),
+        ("best.yaml#lra", "no recipe 'lra' stands there"),
+        ("other.yaml", "no recipes stand there"),
+    ],
+)
+def test_what_no_sweep_found_is_a_fault(faults_of: FaultsOf, tmp_path: Path, best: str, problem: str) -> None:
+    (tmp_path / "best.yaml").write_text(BEST)
+    (tmp_path / "other.yaml").write_text("study: x\n")
+    (fault,) = faults_of(TASKS + f"recipes: {{lora: {{best: '{best}'}}}}\n")
+    assert (fault.line, fault.key) == (2, "recipes.lora.best")
+    assert problem in fault.problem

@@ -13,6 +13,7 @@ from bakeoff.errors import Fault, StudyError
 from bakeoff.study.claims_checking import check_claims
 from bakeoff.study.entries import NAME_PATTERN
 from bakeoff.study.faults import Faults, validate
+from bakeoff.study.found import fill_in
 from bakeoff.study.matrix import expand
 from bakeoff.study.model import Recipe, Study
 from bakeoff.study.overlay import apply_overrides, apply_profile
@@ -94,11 +95,11 @@ def load_study(path: Path, profile: str | None = None, overrides: Sequence[str] 
             [Fault("--profile", 0, "", profile, "the study has no such profile", allowed, nearest(profile, list(profiles)))]
         )
     tree = apply_profile(base, profiles.get(profile or ""), faults)
-    tree = _with_overrides(tree, list(overrides), faults)
+    tree = _with_overrides(tree, list(overrides), path.parent, faults)
     study = _check(tree, path, list(profiles), faults, None)
     of_phases = _of_phases(tree)
     others = {name: node for name, node in profiles.items() if name != profile and name not in of_phases}
-    _check_other_profiles(base, others, path, faults)
+    _check_other_profiles(base, others, list(profiles), path, faults)
     studies = _studies_of_phases(_Layers(base, profiles, profile or "", tuple(overrides)), tree, path, faults)
     faults.raise_any(path)
     assert study is not None
@@ -141,7 +142,7 @@ def _studies_of_phases(layers: _Layers, tree: Node, path: Path, faults: Faults) 
         overlay = overlay_of(item, layers.profiles, faults)
         found = Faults()
         inner = apply_profile(apply_profile(layers.base, layers.profiles.get(layers.profile), found), overlay, found)
-        inner = _with_overrides(inner.without("phases").without("sweep"), _without_rounds(layers.overrides), found)
+        inner = _with_overrides(inner.without("phases").without("sweep"), _without_rounds(layers.overrides), path.parent, found)
         one = _check(inner, path, list(layers.profiles), found, None)
         lines = range(overlay.key_line, overlay.end_line + 1) if overlay else range(0)
         faults.extend([fault for fault in found.sorted if fault.line in lines])
@@ -155,14 +156,14 @@ def _without_rounds(overrides: Sequence[str]) -> list[str]:
     return [argument for argument in overrides if not re.match(r"\s*(phases|sweep)\b", argument)]
 
 
-def _with_overrides(tree: Node, overrides: list[str], faults: Faults) -> Node:
+def _with_overrides(tree: Node, overrides: list[str], folder: Path, faults: Faults) -> Node:
     """What `--set` says of the matrix counts before the matrix is expanded, the rest after, so that it reaches its recipes."""
     of_matrix = [argument for argument in overrides if re.match(r"\s*matrix\b", argument)]
-    tree = expand(apply_overrides(tree, of_matrix, faults), faults)
+    tree = fill_in(expand(apply_overrides(tree, of_matrix, faults), faults), folder, faults)
     return apply_overrides(tree, [argument for argument in overrides if argument not in of_matrix], faults)
 
 
-def _check_other_profiles(base: Node, profiles: dict[str, Node], path: Path, faults: Faults) -> None:
+def _check_other_profiles(base: Node, profiles: dict[str, Node], names: list[str], path: Path, faults: Faults) -> None:
     if len(profiles) > MAX_PROFILES:
         last = list(profiles.values())[MAX_PROFILES]
         faults.add(last, f"the study has {len(profiles)} profiles", f"at most {MAX_PROFILES}", key=True)
@@ -171,8 +172,8 @@ def _check_other_profiles(base: Node, profiles: dict[str, Node], path: Path, fau
         if not re.match(NAME_PATTERN, name):
             faults.add(overlay, "not a usable name", "letters, digits, `-`, `_`, `+` and `.`", key=True)
         found = Faults()
-        tree = expand(apply_profile(base, overlay, found), found)
-        _check(tree, path, list(profiles), found, base)
+        tree = fill_in(expand(apply_profile(base, overlay, found), found), path.parent, found)
+        _check(tree, path, names, found, base)
         lines = range(overlay.key_line, overlay.end_line + 1)
         faults.extend([fault for fault in found.sorted if fault.line in lines])
 

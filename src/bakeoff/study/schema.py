@@ -112,6 +112,10 @@ def _overlay(schema: Schema) -> Schema:
     task = copy.deepcopy(schema["$defs"]["TaskEntry"])
     task.pop("required", None)
     overlay["properties"]["tasks"] = {"type": "object", "additionalProperties": task}
+    # and so with a sweep
+    sweep = copy.deepcopy(schema["$defs"]["Sweep"])
+    sweep.pop("required", None)
+    overlay["properties"]["sweep"] = sweep
     return overlay | {"description": "An overlay on the whole file: mappings merge, lists replace."}
 
 

@@ -161,10 +161,13 @@ class RecipeEntry(RecipeSettings):
     Attributes:
         tasks: the tasks that it is carried out on, where it does not fit all; without it, all.
         on: other settings on a task, by the task's name.
+        best: the `best.yaml` of a run whose sweep found the recipe, with `#` and its name there if that is another; what the
+            recipe says besides is laid over it.
     """
 
     tasks: Annotated[list[str], Field(min_length=1)] | None = None
     on: dict[str, RecipeSettings] = {}
+    best: Text | None = None
 
 
 class Columns(Entry):
