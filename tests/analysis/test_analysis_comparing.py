@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bakeoff.analysis.comparing import compare_predictions, compare_runs
-from bakeoff.analysis.predictions import read_predictions
 from bakeoff.api import compare
 from bakeoff.errors import DataError, RunError
+from bakeoff.records.predictions import read_predictions
 from bakeoff.stats.estimates import contrast
 from bakeoff.stats.grouping import draw_groups
 from bakeoff.stats.replicates import mean_replicates

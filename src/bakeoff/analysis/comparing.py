@@ -16,13 +16,13 @@ from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_plans, read_
 from bakeoff.analysis.gate import open_test
 from bakeoff.analysis.measuring import Evidence, gather
 from bakeoff.analysis.model import Analysis
-from bakeoff.analysis.predictions import Predictions
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.scoring import SINGLE_LABEL, yardstick
 from bakeoff.analysis.trial_model import Number
 from bakeoff.analysis.verdict_model import Contrast, Smallest
 from bakeoff.errors import DataError, RunError
 from bakeoff.records.paths import RunFolder
+from bakeoff.records.predictions import Predictions
 from bakeoff.records.specs import Spec
 from bakeoff.stats.grouping import draw_groups
 from bakeoff.stats.replicates import replicates

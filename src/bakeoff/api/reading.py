@@ -70,7 +70,7 @@ def compare(sides: Sequence[str], metric: str = "") -> list[Comparison]:
         RunError: if the sides are neither, or too few.
     """
     from bakeoff.analysis.comparing import compare_predictions, compare_runs
-    from bakeoff.analysis.predictions import SUFFIXES, read_predictions
+    from bakeoff.records.predictions import SUFFIXES, read_predictions
 
     named = [side.rpartition("=") if not Path(side).exists() else ("", "", side) for side in sides]
     files = [(name, Path(path)) for name, _, path in named]

@@ -78,6 +78,20 @@ class ZeroShotSettings(Settings):
     prompt: str = Field(default="{text}\nLabel:", pattern=r"^[^{}]*\{text\}[^{}]*$")
 
 
+class ExternalSettings(Settings):
+    """Settings of predictions from elsewhere.
+
+    Attributes:
+        file: a file of predictions for validation and test, as `bakeoff compare` reads them; relative to the study file.
+        sha256: hash of the file; found out when the study is read, and part of the recipe in place of where the file lies.
+        deterministic: whether what was predicted once counts for every seed: only for what has no chance in it, such as rules.
+    """
+
+    file: str = Field(min_length=1)
+    sha256: str = ""
+    deterministic: bool = False
+
+
 METHODS = (
     MethodCard(
         name="full",
@@ -114,6 +128,15 @@ METHODS = (
         needs_model=False,
         trains=False,
         baseline=True,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="external",
+        summary="predictions that were made elsewhere: a file with example ids, gold, predictions and seeds",
+        path="bakeoff.training.external:run",
+        settings=ExternalSettings,
+        needs_model=False,
+        trains=False,
         tasks=CLASSIFICATION,
     ),
     MethodCard(

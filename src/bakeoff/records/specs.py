@@ -229,6 +229,9 @@ class TrialSpec(Spec):
             del body["recipe"]["treatment"]  # nor what only treated data have
         elif body["recipe"]["treatment"]["mix"] is None:
             del body["recipe"]["treatment"]["mix"]
+        settings = body["recipe"]["method"]["settings"]
+        if settings.get("sha256"):  # a file of the user's counts by its content, wherever it lies
+            settings.pop("file", None)
         if body["recipe"]["model"]:
             del body["recipe"]["model"]["name"], body["recipe"]["model"]["revision"]
         return body

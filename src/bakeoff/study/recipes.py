@@ -11,6 +11,7 @@ from bakeoff.catalog.registry import cards, nearest
 from bakeoff.errors import CatalogError
 from bakeoff.records.specs import Component, Pooling
 from bakeoff.study.components import choose_component, choose_model
+from bakeoff.study.external import EXTERNAL, place_predictions
 from bakeoff.study.faults import Faults, validate
 from bakeoff.study.model import Recipe
 from bakeoff.study.overlay import as_component, merge
@@ -161,6 +162,8 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
     card = _method_card(settings)
     if card and not (card.needs_model and card.trains):
         _check_simple(around, recipe, card)
+    if method and method.name == EXTERNAL:
+        method = place_predictions(method, settings.at("method") or recipe, around.folder, around.faults)
     if card and not card.needs_model:
         return Recipe(method=method) if method else None
     model_node = settings.at("model")
