@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bakeoff.analysis import gate
 from bakeoff.analysis.conclusions import Before, conclude
+from bakeoff.analysis.data_quality import drawn_labels, read_audit
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
 from bakeoff.analysis.fallen import fallen_before
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
@@ -136,7 +137,7 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
         own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
         part, described = _analyse_task(task, own, tests, plan.baseline, read_proposals(study))
-        tasks.append(part)
+        tasks.append(part.model_copy(update={"audit": read_audit(run, task), "drawn": drawn_labels(own)}))
         trials.update({trial.id: trial for trial in described})
     ordered = [trials[spec.id] for spec in plan.trials]
     opened = gate.read_looks(read.run, study.get("looks"))

@@ -116,6 +116,7 @@ def read_inputs(run: RunFolder) -> dict[str, str]:
     """
     plans = read_plans(run)
     paths = [run.study, *(run.plan(phase) for phase in plans), *(run.decision(phase) for phase in plans)]
+    paths += [run.audit(task) for task in dict.fromkeys(spec.task.name for plan in plans.values() for spec in plan.trials)]
     for spec in (spec for plan in plans.values() for spec in plan.trials):
         folder = run.trial(spec.id)
         paths += [folder.result, folder.state, folder.circumstances]

@@ -10,10 +10,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from bakeoff.analysis.data_quality import DrawnLabels
 from bakeoff.analysis.funnel_model import Funnel
 from bakeoff.analysis.recipe_model import RecipeFacts, Standing
 from bakeoff.analysis.trial_model import Number, Split, TrialAnalysis
 from bakeoff.analysis.verdict_model import Conclusions
+from bakeoff.records.audits import Audit
 from bakeoff.records.specs import Spec
 
 ANALYSIS_VERSION = 3
@@ -118,6 +120,8 @@ class TaskAnalysis(Spec):
         standings: recipes in order of their score, those without a rank last.
         recipes: what each recipe is, in the order of the plan.
         missed: examples of the rarest labels that recipes miss or disagree on, the rarest label first.
+        audit: what is known to be wrong with the data; None if they were not audited.
+        drawn: how often samplings drew each label, a line a recipe that has one.
     """
 
     name: str
@@ -137,6 +141,8 @@ class TaskAnalysis(Spec):
     standings: list[Standing]
     recipes: list[RecipeFacts]
     missed: list[MissedExample] = Field(default_factory=list)
+    audit: Audit | None = None
+    drawn: list[DrawnLabels] = Field(default_factory=list)
 
 
 class Environment(Spec):

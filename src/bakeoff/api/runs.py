@@ -11,6 +11,7 @@ from bakeoff.api.studies import PlannedStudy, plan, stored_study
 from bakeoff.errors import RunError
 
 if TYPE_CHECKING:
+    from bakeoff.records.audits import Audit
     from bakeoff.records.paths import RunFolder
     from bakeoff.records.results import State
     from bakeoff.records.specs import Plan, TrialSpec
@@ -91,6 +92,7 @@ def run(
         at_most=chosen.at_most,
         again_failed=chosen.again_failed,
         worker=warm.WORKER_COMMAND,
+        audits=_audits(planned),
     )
     before = _ended(folder)
     if planned.study.phases:
@@ -229,6 +231,22 @@ def choose_folder(planned: PlannedStudy, options: RunOptions) -> RunFolder:
     while options.new and run_folder(planned.beside, plan_.study, plan_.profile, number).root.exists():
         number += 1
     return run_folder(planned.beside, plan_.study, plan_.profile, number)
+
+
+def _audits(planned: PlannedStudy) -> dict[str, Audit]:
+    """What is known to be wrong with the data of each task."""
+    from bakeoff.data.audit.auditing import ready_audit
+    from bakeoff.data.dataset import open_dataset
+    from bakeoff.records.paths import Home
+
+    tasks = {trial.task.name: trial.task for trial in planned.plan.trials}
+    folders = planned.materials.datasets
+    found = {
+        name: ready_audit(Home.default(), open_dataset(folders[task.fingerprint]))
+        for name, task in tasks.items()
+        if task.fingerprint in folders
+    }
+    return {name: audit for name, audit in found.items() if audit is not None}
 
 
 def run_command(planned: PlannedStudy, overrides: Sequence[str], folder: RunFolder) -> tuple[str, ...]:

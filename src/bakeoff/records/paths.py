@@ -375,6 +375,17 @@ class RunFolder:
         """`best.yaml`: the best settings that a sweep found, as recipes that a study can name."""
         return self.root / "best.yaml"
 
+    def audit(self, task: str) -> Path:
+        """The audit of a task's data.
+
+        Args:
+            task: the task's name.
+
+        Returns:
+            `audits/<task>.json`.
+        """
+        return self.root / "audits" / f"{task}.json"
+
     @property
     def merged(self) -> Path:
         """`merged.json`: where the trials of a joined run are from."""

@@ -12,6 +12,7 @@ from bakeoff.report import palette, words
 from bakeoff.report.comparison_figures import comparison_figures
 from bakeoff.report.comparison_view import comparison_view, own_intervals
 from bakeoff.report.contents import add_contents
+from bakeoff.report.data_quality_view import data_quality_view
 from bakeoff.report.examples_view import examples_view
 from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
@@ -38,6 +39,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
     for number, task in enumerate(analysis.tasks, start=1):
         trials = [trial for trial in analysis.trials if trial.task == task.name]
         sections: dict[str, Any] = {"health": health_view(trials), "examples": examples_view(task, texts or ExampleTexts())}
+        sections["quality"] = data_quality_view(task, texts or ExampleTexts())
         sections["comparison"] = comparison_view(analysis, task)
         intervals = own_intervals(analysis, task)
         sections["intervals"] = {recipe: words.score_span(*ends) for recipe, ends in intervals.items()}

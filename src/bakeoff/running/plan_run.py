@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import FormatError, RunError
+from bakeoff.records.audits import Audit
 from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.results import State, TrialState, read_complete
 from bakeoff.records.specs import Plan, TrialSpec
@@ -54,6 +55,7 @@ class RunOrder:
         stub: for trying runners: what jobs do in place of training, by recipe name, or by an empty name for all others.
         worker: how the worker is started.
         guide: what decides, as the run goes on, which trials follow and which stop early; None where the plan says all.
+        audits: what is known to be wrong with the data, by task; the run folder keeps it for the report.
     """
 
     run: RunFolder
@@ -72,6 +74,7 @@ class RunOrder:
     stub: Mapping[str, Mapping[str, Any]] | None = None
     worker: tuple[str, ...] = WORKER_COMMAND
     guide: Guide | None = None
+    audits: Mapping[str, Audit] = field(default_factory=dict)
 
 
 def limits_of(limits: StudyLimits) -> Limits:

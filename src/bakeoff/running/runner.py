@@ -156,6 +156,9 @@ class Session:
         damaged = [(trial.id, text) for trial in order.plan.trials for text in take_up(order, trial)]
         write_bytes(order.run.study, order.study_yaml.encode())
         order.plan.write(order.run.plan(order.plan.phase))
+        for task, audit in order.audits.items():
+            order.run.audit(task).parent.mkdir(exist_ok=True)
+            audit.write(order.run.audit(task))
         selection = select(order)
         listener(_began(order, selection))
         fitting = read_fitting(order.run, selection.complete)

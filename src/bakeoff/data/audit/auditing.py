@@ -23,6 +23,10 @@ from bakeoff.errors import FormatError
 from bakeoff.records.audits import SEVERITIES, Audit, AuditFinding, SplitAudit
 from bakeoff.records.paths import Home
 
+QUICK_ROWS = 20_000
+"""A dataset of at most so many rows is audited in passing, but for doubts about labels: in two seconds."""
+_QUICK: dict[str, Audit] = {}
+
 
 def audit_dataset(dataset: Dataset, options: AuditOptions | None = None, progress: Progress = nobody) -> Audit:
     """Look for what is wrong with a dataset.
@@ -117,6 +121,25 @@ def kept_audit(home: Home, dataset: Dataset) -> Audit | None:
     except (FormatError, ValueError):
         return None
     return found if found.fingerprint == dataset.fingerprint else None
+
+
+def ready_audit(home: Home, dataset: Dataset) -> Audit | None:
+    """What is known of a dataset without a wait: the audit that was kept, else a quick one of a small dataset.
+
+    Args:
+        home: where audits are kept.
+        dataset: the dataset.
+
+    Returns:
+        The audit; None of a larger dataset that nobody audited.
+    """
+    kept = kept_audit(home, dataset)
+    rows = sum(dataset.size(split) for split in dataset.splits)
+    if kept is not None or rows > QUICK_ROWS:
+        return kept
+    if dataset.fingerprint not in _QUICK:
+        _QUICK[dataset.fingerprint] = audit_dataset(dataset, AuditOptions(noise=False))
+    return _QUICK[dataset.fingerprint]
 
 
 def keep_audit(home: Home, audit: Audit) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from bakeoff.catalog import registry
 from bakeoff.catalog.cards import DatasetCard
+from bakeoff.data.audit.auditing import ready_audit
 from bakeoff.data.dataset import Dataset
 from bakeoff.preflight.findings import Check, Finding, Severity, error_finding
 from bakeoff.preflight.subject import Subject
@@ -16,6 +17,7 @@ LEAKED_ERROR, LEAKED_WARNING = 0.5, 0.02
 """Share of test texts that stand in train: from the first on the split is no test, from the second on it flatters."""
 SHORTEST_TEXT = 20
 """Characters of a text below which two people may well have written the same."""
+CHECKED_ELSEWHERE = ("leak", "missing-label")
 MOST_CUT = 0.2
 MOST_UNKNOWN = 0.2
 
@@ -162,6 +164,29 @@ def _texts(dataset: Dataset, split: str) -> set[str]:
     return {text for text in plain if len(text) >= SHORTEST_TEXT}
 
 
+def look_at_audits(subject: Subject) -> Iterator[Finding]:
+    """Whether an audit found what will be regretted; leaks of whole texts and missing labels have checks of their own.
+
+    Args:
+        subject: what is looked at.
+
+    Yields:
+        A warning for each severe finding of the audit that was kept, or of a quick one of a small dataset.
+    """
+    for name, found in subject.whole_datasets.items():
+        audit = ready_audit(subject.home, found)
+        for finding in audit.findings if audit else ():
+            if finding.severe and finding.kind not in CHECKED_ELSEWHERE:
+                yield Finding(
+                    Severity.WARNING,
+                    f"{name}: {finding.what}",
+                    f"{finding.found:,} of {finding.of:,}",
+                    "data without it",
+                    f"{finding.remedy}; bakeoff data audit {name} shows cases",
+                    str(found.folder),
+                )
+
+
 def look_at_lengths(subject: Subject) -> Iterator[Finding]:
     """Whether the tokenizer knows the texts, and `max_length` keeps most of them.
 
@@ -206,5 +231,6 @@ CHECKS = (
     Check("dataset-rows", "each split is there, with the rows that its owner published", "study", look_at_counts),
     Check("dataset-labels", "labels are those that the catalog knows, and each occurs", "study", look_at_labels),
     Check("dataset-leaks", "texts of validation and test are not in train", "study", look_at_leaks),
+    Check("data-audit", "the audit of the data found nothing severe", "study", look_at_audits),
     Check("text-lengths", "tokenizers know the texts, and max_length keeps most of them", "study", look_at_lengths),
 )

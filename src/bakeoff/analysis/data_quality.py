@@ -1,0 +1,80 @@
+"""What an analysis says of a task's data: the audit that the run kept, and what samplings drew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from bakeoff.analysis.folder import TrialRecord
+from bakeoff.analysis.trial_model import Number
+from bakeoff.errors import FormatError
+from bakeoff.records.audits import Audit
+from bakeoff.records.paths import RunFolder
+from bakeoff.records.specs import Spec, TaskSpec
+
+
+class DrawnLabels(Spec):
+    """How often the sampling of a recipe drew each label.
+
+    Attributes:
+        recipe: the recipe.
+        sampling: the sampling's name.
+        examples: examples that an epoch draws, repeats counted.
+        counts: training examples that bear each label, [L].
+        aims: how often an epoch is meant to draw it, [L].
+        realised: how often epochs did, the mean over epochs and seeds, [L].
+    """
+
+    recipe: str
+    sampling: str
+    examples: int
+    counts: list[int]
+    aims: list[int]
+    realised: list[Number]
+
+
+def read_audit(run: RunFolder, task: TaskSpec) -> Audit | None:
+    """The audit of a task's data.
+
+    Args:
+        run: the run folder.
+        task: the task.
+
+    Returns:
+        The audit; None where the run has none that can be read, or has that of other data.
+    """
+    try:
+        audit = Audit.read(run.audit(task.name))
+    except (FormatError, ValueError):
+        return None
+    return audit if audit.fingerprint == task.fingerprint else None
+
+
+def drawn_labels(records: Sequence[TrialRecord]) -> list[DrawnLabels]:
+    """What samplings drew.
+
+    Args:
+        records: of the trials of a task, in the order of the plan.
+
+    Returns:
+        A line a recipe with a sampling of which a trial completed.
+    """
+    found: dict[str, list[Mapping[str, list[int] | int]]] = {}
+    names = {}
+    for record in records:
+        treatment = record.spec.recipe.treatment
+        if record.result is None or treatment is None or treatment.sampling is None or "drawn" not in record.result.training:
+            continue
+        names[record.spec.recipe.name] = treatment.sampling.name
+        found.setdefault(record.spec.recipe.name, []).append(record.result.training["drawn"])
+    return [
+        DrawnLabels.model_validate(
+            {
+                "recipe": recipe,
+                "sampling": names[recipe],
+                **{key: drawn[0][key] for key in ("examples", "counts", "aims")},
+                "realised": [fmean(values) for values in zip(*(one["realised"] for one in drawn), strict=True)],
+            }
+        )
+        for recipe, drawn in found.items()
+    ]
