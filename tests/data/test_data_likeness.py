@@ -90,7 +90,7 @@ def test_exact_duplicates_share_a_group_and_short_texts_need_to_be_exact(texts: 
 
 def test_pairs_are_near_only_if_both_halves_are() -> None:
     premise, other = "the committee met on tuesday to discuss it", "somebody else entirely wrote these many words"
-    seconds = ["nobody came to the meeting at all", "nobody came to the meeting at alls", "all of them were there in time"]
+    seconds = ["nobody came to the meeting at all", "nobody came to the meeting at any", "all of them were there in time"]
     groups = near_groups([premise, premise, premise, other], [*seconds, seconds[0]])
     assert groups[0] == groups[1]
     assert len(set(groups.tolist())) == 3

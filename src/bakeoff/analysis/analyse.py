@@ -137,7 +137,7 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
         own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
         part, described = _analyse_task(task, own, tests, plan.baseline, read_proposals(study))
-        tasks.append(part.model_copy(update={"audit": read_audit(run, task), "drawn": drawn_labels(own)}))
+        tasks.append(part.model_copy(update={"audit": read_audit(read.run, task), "drawn": drawn_labels(own)}))
         trials.update({trial.id: trial for trial in described})
     ordered = [trials[spec.id] for spec in plan.trials]
     opened = gate.read_looks(read.run, study.get("looks"))
