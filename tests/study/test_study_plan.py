@@ -14,7 +14,15 @@ from bakeoff.records.specs import ModelSpec, Plan, TrialSpec
 from bakeoff.study.loading import find_study, load_study
 from bakeoff.study.methods import is_simple
 from bakeoff.study.model import ModelRequest, Study
-from bakeoff.study.planning import DatasetFacts, MachineFacts, PlanFacts, make_plan, needed_datasets, needed_models
+from bakeoff.study.planning import (
+    DatasetFacts,
+    MachineFacts,
+    PlanFacts,
+    make_plan,
+    needed_compositions,
+    needed_datasets,
+    needed_models,
+)
 
 MACHINE = MachineFacts(cores=2, bf16=False)
 DATASETS = {name: DatasetFacts(name, f"{name}-print", ("joy", "fear")) for name in cards("dataset")}
@@ -31,7 +39,8 @@ seeds: [3, 1]
 
 
 def planned(study: Study, machine: MachineFacts = MACHINE, models: dict[str, ModelSpec] = MODELS) -> Plan:
-    return make_plan(study, DATASETS, models, machine)
+    composed = {name: DatasetFacts(name, f"print of {name}", ("joy", "fear")) for name in needed_compositions(study)}
+    return make_plan(study, {**DATASETS, **composed}, models, machine)
 
 
 def hashes(plan: Plan) -> list[str]:
