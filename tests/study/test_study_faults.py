@@ -41,6 +41,23 @@ expect: {a: {f1_macro: [0.5, 0.4], f1_makro@0.2: [0, 1]}}
 limits: {trial: 2x, stall: 10}
 keep: bets
 """
+LONG_TEXTS = """\
+tasks:
+  demo: {dataset: demo, long_text: window}
+  short: {dataset: demo, stride: 9}
+  squad: {dataset: squad_v2, long_text: windows}
+  emotions: {dataset: goemotions, long_text: windows, stride: 90}
+recipes:
+  a: {}
+  b: {tasks: [emotions], treatment: {augmentation: token-noise}}
+"""
+LONG_EXPECTED = {
+    (2, "tasks.demo.long_text"): ("no such choice", "windows"),
+    (3, "tasks.short.stride"): ("only tasks of the kind qa have windows", ""),
+    (4, "tasks.squad.long_text"): ("contexts of questions are always read in windows", ""),
+    (5, "tasks.emotions.stride"): ("hardly move on", ""),
+    (8, "recipes.b.treatment"): ("texts of emotions are read in windows", ""),
+}
 TASKS_OF_RECIPES = """\
 tasks: {demo: {dataset: demo}, squad: {dataset: squad_v2}}
 recipes:
@@ -92,7 +109,11 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), [(MANY, EXPECTED), (TASKS_OF_RECIPES, TASKS_EXPECTED)], ids=["many", "tasks"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(MANY, EXPECTED), (TASKS_OF_RECIPES, TASKS_EXPECTED), (LONG_TEXTS, LONG_EXPECTED)],
+    ids=["many", "tasks", "long texts"],
+)
 def test_a_file_with_many_faults_reports_every_one_once(
     faults_of: FaultsOf, tmp_path: Path, text: str, expected: dict[tuple[int, str], tuple[str, str]]
 ) -> None:

@@ -206,6 +206,19 @@ def test_a_recipe_is_carried_out_on_the_tasks_that_it_names(load: Load, tmp_path
     assert [trial.id for trial in planned(load_study(again)).trials] == [trial.id for trial in planned(study).trials]
 
 
+def test_what_is_done_with_long_texts_is_part_of_a_task(load: Load) -> None:
+    plain = one(planned(load(STUDY)))
+    tasks = "{demo: {dataset: demo, max_length: 90, LONG}}"
+    found = {}
+    for how in ("long_text: truncate", "long_text: head-tail", "long_text: windows", "long_text: windows, stride: 10"):
+        text = STUDY.replace("{demo: {dataset: demo}}", tasks.replace("LONG", how))
+        trial = one(planned(load(text)))
+        found[how] = trial.definition_hash
+        assert trial.task.stride == (None if "windows" not in how else 10 if "stride" in how else 30)
+    assert len(set(found.values())) == 4
+    assert one(planned(load(STUDY.replace("dataset: demo}", "dataset: demo, long_text: truncate}")))).id == plain.id
+
+
 def test_what_is_needed(load: Load) -> None:
     text = STUDY.replace("words:", f"hub: {{model: org/x@{COMMIT}}}\n  same: {{}}\n  words:")
     study = load(text)

@@ -16,7 +16,7 @@ from bakeoff.errors import DataError
 from bakeoff.tasks.spans import Asked, best_spans, cut_answer, decode
 from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.tasks.windows import Cut, Window, WindowStore, build_windows, cut_windows, target_of
-from bakeoff.testing.models import FAMILIES, Family, make_tiny_model
+from bakeoff.testing.models import DECODERS, FAMILIES, Family, make_tiny_model
 from questions import CONTEXTS, LENGTH, STRIDE, make_questions
 from tiny import make_dataset
 
@@ -96,7 +96,7 @@ def test_what_stands_for_no_answer(model_of: Callable[[Family], Path]) -> None:
     for family in FAMILIES:
         tokenizer = load_tokenizer(model_of(family))
         (window,) = cut_windows(["who?"], ["the day"], tokenizer, CUT)[0]
-        token = tokenizer.eos_token_id if family == "llama" else tokenizer.cls_token_id
+        token = tokenizer.eos_token_id if family in DECODERS else tokenizer.cls_token_id
         assert window.ids[window.null] == token
         assert target_of(window, ()) == (window.null, window.null)
         assert not window.first <= window.null < window.first + len(window.places)

@@ -54,7 +54,13 @@ def forecast(trials: Sequence[TrialSpec], keep: str, sources: Sources) -> Foreca
     found = [forecast_trial(trial, shapes, keep, sources) for trial in trials]
     # one trial for each token store
     stores = {
-        (trial.task.fingerprint, trial.recipe.model.fingerprint, trial.task.max_length, trial.task.stride): trial
+        (
+            trial.task.fingerprint,
+            trial.recipe.model.fingerprint,
+            trial.task.max_length,
+            trial.task.stride,
+            trial.task.long_text,
+        ): trial
         for trial in trials
         if trial.recipe.model
     }
@@ -227,6 +233,8 @@ def _row_of(sources: Sources, trial: TrialSpec, split: str) -> tuple[float, floa
     """What is passed through the model for an example: how many rows, and their tokens. A long context is several rows."""
     assert trial.recipe.model is not None
     task, lengths = trial.task, sources.lengths[trial.task.fingerprint, trial.recipe.model.fingerprint]
+    if task.stride is not None and task.long_text is not None:
+        return lengths.pieces(split, task.max_length, task.stride)
     if task.stride is None or split not in lengths.firsts:
         return 1.0, lengths.mean(split, task.max_length)
     return lengths.windows(split, task.max_length, task.stride)
@@ -336,5 +344,5 @@ def _memory(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost |
 def _token_bytes(sources: Sources, trial: TrialSpec) -> int:
     found = sources.datasets[trial.task.fingerprint]
     each = {split: _row_of(sources, trial, split) for split in found.splits}
-    token = 4 if trial.task.stride is None else 12  # with where it stands in the text
+    token = 12 if trial.task.finds_spans else 4  # with where it stands in the text
     return round(sum(found.size(split) * (token * tokens + 8 * rows) for split, (rows, tokens) in each.items()))

@@ -68,6 +68,21 @@ class Lengths:
         tokens = context + (count - 1) * (room - step) + count * asked
         return float(count.mean()), float(tokens.mean())
 
+    def pieces(self, split: str, max_length: int, stride: int) -> tuple[float, float]:
+        """Texts that are read piece by piece.
+
+        Args:
+            split: the split.
+            max_length: tokens of a piece, special tokens included.
+            stride: tokens that neighbouring pieces share.
+
+        Returns:
+            Mean number of pieces a text, and mean of their tokens a text.
+        """
+        whole, room = self.tokens[split] - SPECIAL_TOKENS, max(1, max_length - SPECIAL_TOKENS)
+        more = np.ceil(np.maximum(0, whole - room) / max(1, room - stride))
+        return float(1 + more.mean()), float((whole + more * stride + (1 + more) * SPECIAL_TOKENS).mean())
+
     def cut(self, max_length: int) -> float:
         """Share of texts that a length cuts.
 

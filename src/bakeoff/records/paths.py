@@ -11,18 +11,19 @@ from typing import Any
 
 from bakeoff.records.files import canonical_json, sha256_bytes
 
-TOKENS_VERSION = 2
+TOKENS_VERSION = 3
 FEATURES_VERSION = 2
 
 
-def tokens_key(dataset: str, model: str, max_length: int, stride: int | None = None) -> str:
+def tokens_key(dataset: str, model: str, max_length: int, stride: int | None = None, long_text: str | None = None) -> str:
     """Name of the token store that these make.
 
     Args:
         dataset: the dataset's fingerprint.
         model: the model's fingerprint (its tokenizer's files are part of it).
         max_length: tokens kept of a text.
-        stride: for questions on contexts: tokens that neighbouring windows share.
+        stride: for questions on contexts, and texts in windows: tokens that neighbouring windows share.
+        long_text: what is done with longer texts, if they are not truncated.
 
     Returns:
         32 hexadecimal digits; others when the store's format changes.
@@ -30,6 +31,8 @@ def tokens_key(dataset: str, model: str, max_length: int, stride: int | None = N
     made_of: dict[str, str | int] = {"version": TOKENS_VERSION, "dataset": dataset, "model": model, "max_length": max_length}
     if stride is not None:
         made_of["stride"] = stride
+    if long_text is not None:
+        made_of["long_text"] = long_text
     return sha256_bytes(canonical_json(made_of).encode())[:32]
 
 
@@ -85,19 +88,22 @@ class Home:
         """Token stores: `tokens/<key>/`."""
         return self.root / "tokens"
 
-    def token_store(self, dataset: str, model: str, max_length: int, stride: int | None = None) -> Path:
+    def token_store(
+        self, dataset: str, model: str, max_length: int, stride: int | None = None, long_text: str | None = None
+    ) -> Path:
         """The token store of a dataset, a tokenizer and a length, whether it stands or not.
 
         Args:
             dataset: the dataset's fingerprint.
             model: the model's fingerprint.
             max_length: tokens kept of a text.
-            stride: for questions on contexts: tokens that neighbouring windows share.
+            stride: for questions on contexts, and texts in windows: tokens that neighbouring windows share.
+            long_text: what is done with longer texts, if they are not truncated.
 
         Returns:
             `tokens/<key>`.
         """
-        return self.tokens / tokens_key(dataset, model, max_length, stride)
+        return self.tokens / tokens_key(dataset, model, max_length, stride, long_text)
 
     @property
     def features(self) -> Path:

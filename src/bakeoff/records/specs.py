@@ -65,6 +65,7 @@ class TaskSpec(Spec):
         data_seed: governs which examples the limits draw.
         stride: for `qa`: tokens of the context that neighbouring windows share; None for other kinds.
         max_answer: for `qa`: tokens that an answer may have at most; None for other kinds.
+        long_text: what is done with longer texts, if they are not truncated; of `windows`, `stride` tokens are shared.
         clusters: what examples belong together by, for the statistics.
     """
 
@@ -80,6 +81,7 @@ class TaskSpec(Spec):
     data_seed: int = 0
     stride: int | None = Field(default=None, ge=0)
     max_answer: int | None = Field(default=None, ge=1)
+    long_text: Literal["head-tail", "windows"] | None = None
     clusters: Clusters = "near-duplicates"
 
     @property
@@ -200,7 +202,7 @@ class RecipeSpec(Spec):
     devices: int = Field(default=1, ge=1)
 
 
-QA_KEYS = ("stride", "max_answer")
+SOME_KEYS = ("stride", "max_answer", "long_text")
 
 
 class TrialSpec(Spec):
@@ -221,8 +223,8 @@ class TrialSpec(Spec):
         """Everything that defines the trial's numbers: the spec without the names that a user chose."""
         body = self.model_dump()
         del body["task"]["name"], body["recipe"]["name"]
-        # what only questions have is no part of other trials' ids
-        body["task"] = {key: value for key, value in body["task"].items() if key not in QA_KEYS or value is not None}
+        # what only some tasks have is no part of other trials' ids
+        body["task"] = {key: value for key, value in body["task"].items() if key not in SOME_KEYS or value is not None}
         if body["task"]["clusters"] == TaskSpec.model_fields["clusters"].default:
             del body["task"]["clusters"]
         if body["recipe"]["treatment"] is None:
@@ -332,7 +334,8 @@ class JobSpec(Spec):
         tokens: folder of the token store: read by `train`, written by `prepare`.
         features: folder of the feature store: read by `train`, written by `features`; empty where none is needed.
         max_length: for `prepare`: tokens kept of a text.
-        stride: for `prepare` of questions on contexts: tokens that neighbouring windows share.
+        stride: for `prepare` of questions on contexts, or of texts in windows: tokens that neighbouring windows share.
+        long_text: for `prepare`: what is done with longer texts, if they are not truncated.
         source: for `convert`: the file that is turned into safetensors.
         losses: for `losses`: what is inspected.
         deterministic: whether only deterministic kernels may run.
@@ -362,6 +365,7 @@ class JobSpec(Spec):
     features: str = ""
     max_length: int = 0
     stride: int | None = None
+    long_text: Literal["head-tail", "windows"] | None = None
     source: str = ""
     losses: list[Component] = Field(default_factory=list)
     deterministic: bool = True

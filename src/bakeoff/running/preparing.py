@@ -61,7 +61,8 @@ def places(order: RunOrder, trial: TrialSpec) -> Places:
     if trial.recipe.model is None:
         return Places(dataset, None, None)
     fingerprint = trial.recipe.model.fingerprint
-    tokens = order.home.token_store(trial.task.fingerprint, fingerprint, trial.task.max_length, trial.task.stride)
+    task = trial.task
+    tokens = order.home.token_store(task.fingerprint, fingerprint, task.max_length, task.stride, task.long_text)
     features = None
     if reads_features(trial.recipe):
         features = order.home.features / features_key(tokens.name, _asked(trial))
@@ -188,6 +189,7 @@ def _job(order: RunOrder, kind: Kind, store: Path, trial: TrialSpec) -> JobSpec:
         features="" if tokens else str(store),
         max_length=trial.task.max_length,
         stride=trial.task.stride,
+        long_text=trial.task.long_text,
     )
 
 

@@ -108,6 +108,7 @@ class _Smoking:
             tokens=str(where.tokens),
             max_length=trial.task.max_length,
             stride=trial.task.stride,
+            long_text=trial.task.long_text,
         )
         outcome = self.carry_out(job, 1)
         return None if outcome.state is State.COMPLETE else outcome

@@ -17,6 +17,7 @@ from bakeoff.records.specs import Precision
 from bakeoff.serving.deciding import Said, check_finite, give_answers, give_labels
 from bakeoff.serving.loading import Model, load_model
 from bakeoff.serving.rows import SPLIT, Encoded, Encoder, Texts, read_answers_of
+from bakeoff.tasks.pieces import mean_of_pieces
 from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.training.batches import evaluation_batches
 
@@ -80,7 +81,8 @@ class Predictor:
             encoded: the texts.
 
         Returns:
-            [N, L]; of questions those of their windows, [W, 2, T], -inf behind a window's last token.
+            [N, L], of texts in windows the mean over these; of questions those of their windows, [W, 2, T], -inf behind a
+            window's last token.
         """
         parts = [
             (batch.rows, self.model.logits(batch))
@@ -90,7 +92,8 @@ class Predictor:
         outputs = np.full((len(encoded.rows), *parts[0][1].shape[1:-1], longest), -np.inf, dtype=np.float32)
         for rows, values in parts:
             outputs[rows, ..., : values.shape[-1]] = values
-        return outputs
+        store = encoded.store
+        return outputs if store.owners is None else mean_of_pieces(outputs, store.owners_of(SPLIT, encoded.rows))
 
     def decide(self, encoded: Encoded) -> Said:
         """Answer what was tokenised.

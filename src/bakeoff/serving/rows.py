@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bakeoff.errors import DataError
 from bakeoff.records.answers import Answers
 from bakeoff.records.specs import TaskSpec
+from bakeoff.tasks.pieces import LongText
 from bakeoff.tasks.spans import Asked, decode
 from bakeoff.tasks.tokens import TokenStore, encode_chunk, usable
 from bakeoff.tasks.windows import Cut, WindowStore, cut_windows
@@ -91,7 +92,8 @@ class Encoder:
         if self.task.kind == "qa":
             return Encoded(texts, self._windows(texts))
         others = None if texts.second is None else usable(texts.second)
-        chunk = encode_chunk(usable(texts.first), others, self.tokenizer, self.task.max_length)
+        long_text = LongText(self.task.long_text or "truncate", self.task.stride or 0)
+        chunk = encode_chunk(usable(texts.first), others, self.tokenizer, self.task.max_length, long_text)
         empty = next((place for place, row in enumerate(chunk.ids, start=1) if not row), None)
         if empty is not None:
             raise DataError(f"text number {empty} gives no token", "", "leave empty texts out")

@@ -124,6 +124,7 @@ class Task(Entry):
         test_limit: the same for test.
         stride: for `qa`: tokens of the context that neighbouring windows share; None for other kinds.
         max_answer: for `qa`: tokens that an answer may have at most; None for other kinds.
+        long_text: what is done with longer texts, if they are not truncated.
         clusters: what examples belong together by, for the statistics.
     """
 
@@ -138,6 +139,7 @@ class Task(Entry):
     test_limit: int | None = None
     stride: int | None = None
     max_answer: int | None = None
+    long_text: Literal["head-tail", "windows"] | None = None
     clusters: Clusters = "near-duplicates"
 
 

@@ -175,6 +175,10 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
     sources = names_in(around.root.at("tasks", task, "sources"))
     several = sources if len(sources) > 1 else []
     treatment = resolve_treatment(settings, around.kinds.get(task, ""), card, around.faults, several)
+    long_text, place = around.root.at("tasks", task, "long_text"), settings.at("treatment")
+    if treatment and place and long_text and long_text.value == "windows":
+        problem = f"texts of {task} are read in windows, and what is drawn or changed are whole texts"
+        around.faults.add(place, problem, "no treatment, or another long_text", key=True)
     if method is None or model is None or loss is None or training is None:
         return None
     return Recipe(

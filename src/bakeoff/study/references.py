@@ -28,7 +28,7 @@ from bakeoff.study.sources import (
 )
 from bakeoff.study.tree import Node, names_in
 
-QA = "qa"
+QA, WINDOWS = "qa", "windows"
 MAX_ANSWER = 30
 """Tokens that an answer may have at most: as in Devlin et al., BERT, NAACL 2019, and its published code."""
 DEFAULT_LENGTH: int = TaskEntry.model_fields["max_length"].default
@@ -76,11 +76,14 @@ def check_task(task: Node, folder: Path, faults: Faults) -> None:
 
 
 def _check_windows(task: Node, kind: str, faults: Faults) -> None:
-    """Only questions on contexts have windows, and neighbouring ones must not share all that they hold."""
-    stride, length = task.at("stride"), task.at("max_length")
-    for node in (stride, task.at("max_answer")):
-        if node is not None and node.value is not None and kind and kind != QA:
+    """Only questions and texts in windows have these, and neighbouring ones must not share all that they hold."""
+    stride, length, long_text = task.at("stride"), task.at("max_length"), task.at("long_text")
+    windows = kind == QA or (long_text is not None and long_text.value == WINDOWS)
+    for node, has in ((stride, windows), (task.at("max_answer"), kind == QA)):
+        if node is not None and node.value is not None and kind and not has:
             faults.add(node, f"only tasks of the kind {QA} have windows and answers", "leave it out", key=True)
+    if long_text is not None and long_text.value is not None and kind == QA:
+        faults.add(long_text, "contexts of questions are always read in windows", "leave it out", key=True)
     if stride is None or not isinstance(stride.value, int):
         return
     whole = length.value if length is not None and isinstance(length.value, int) else DEFAULT_LENGTH
@@ -154,11 +157,12 @@ def resolve_task(task: Node, entry: TaskEntry, data_seed: int, folder: Path) -> 
     assert isinstance(card, TaskCard)
     own = entry.model_dump(exclude={"dataset", "file", "columns", "sources", "map", "context"})
     resolved = {**own, "kind": kind, "metric": entry.metric or card.metrics[0]}
+    if entry.long_text == "truncate":
+        resolved["long_text"] = None
+    if kind == QA or entry.long_text == WINDOWS:
+        resolved["stride"] = entry.max_length // 3 if entry.stride is None else entry.stride
     if kind == QA:
-        resolved |= {
-            "stride": entry.max_length // 3 if entry.stride is None else entry.stride,
-            "max_answer": entry.max_answer or MAX_ANSWER,
-        }
+        resolved["max_answer"] = entry.max_answer or MAX_ANSWER
     if is_composed(task):
         composition = resolve_composition(task, entry, kind, data_seed, folder)
         parts: dict[str, SourceEntry | TaskEntry] = {**entry.sources} if entry.sources else {"": entry}

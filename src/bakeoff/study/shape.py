@@ -307,8 +307,10 @@ class TaskEntry(Entry):
         train_limit: examples drawn from the train split; null means all.
         validation_limit: the same for validation.
         test_limit: the same for test.
-        stride: for `qa`: tokens of the context that neighbouring windows share; without it, a third of `max_length`.
+        stride: for `qa`, and `long_text: windows`: tokens that neighbouring windows share; without it, a third of `max_length`.
         max_answer: for `qa`: tokens that an answer may have at most; without it, 30.
+        long_text: what is done with texts beyond `max_length`: `truncate` keeps their beginning, `head-tail` beginning and end,
+            `windows` reads them piece by piece: each piece is trained on as an example, outputs are the mean over a text's.
         clusters: what examples belong together by, for the statistics, which count clusters and not examples:
             `near-duplicates` (texts that are the same or nearly, and groups), `groups` (dialogues, articles, contexts) alone,
             or `none`.
@@ -328,6 +330,7 @@ class TaskEntry(Entry):
     test_limit: Annotated[int, Field(ge=1)] | None = None
     stride: Annotated[int, Field(ge=0)] | None = None
     max_answer: Annotated[int, Field(ge=1)] | None = None
+    long_text: Literal["truncate", "head-tail", "windows"] | None = None
     clusters: Clusters = "near-duplicates"
 
 

@@ -336,7 +336,7 @@ class WindowStore(TokenStore):
         names = ("questions", "contexts", "places", "spans")
         if not all((folder / f"{name}.npy").is_file() for name in names):
             raise DataError("the token store has no windows", str(folder), f"remove the folder {folder}; it is made again")
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+        arrays: dict[str, Any] = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
         return WindowStore(plain.tokens, plain.offsets, plain.seconds, plain.first_row, plain.sizes, **arrays)
 
     @staticmethod
@@ -353,7 +353,7 @@ class WindowStore(TokenStore):
         made = _Pieces()
         for row, windows in enumerate(cutting):
             made.add(row, windows, ())
-        arrays = made.whole()
+        arrays: dict[str, Any] = made.whole()
         return WindowStore(first_row={split: 0}, sizes={split: len(arrays["questions"])}, **arrays)
 
     def windows(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bakeoff.records.seeds import derive
 from bakeoff.training.extracting import features_of
+from bakeoff.training.material import open_material
 from bakeoff.training.work import Work
 
 LEAST_SHARE = 1e-6
@@ -119,17 +120,20 @@ def nearest_centroid(work: Work) -> None:
     Args:
         work: the trial.
     """
-    features = features_of(work)
+    features, material = features_of(work), open_material(work)
+
+    def vectors(split: str) -> NDArray[np.float64]:
+        return unit(material.whole(split, features.of(split, material.rows(split))))
+
     work.progress.say("begin", steps=0, examples=len(work.rows("train")))
     judged = work.judged("train")
-    trained = unit(features.of("train", work.rows("train")))
+    trained = vectors("train")
     centroids = _centroids(trained, judged > 0)
     if not excludes(work):
         centroids = centroids - _centroids(trained, judged == 0)
 
     def outputs(split: str) -> NDArray[np.float32]:
-        vectors = unit(features.of(split, work.rows(split)))
-        return (SHARPNESS * vectors @ centroids.T).astype(np.float32)
+        return (SHARPNESS * vectors(split) @ centroids.T).astype(np.float32)
 
     card = features.card
     told = {

@@ -24,7 +24,7 @@ from bakeoff.training.checks import settle_packing
 from bakeoff.training.classifier import Classifier
 from bakeoff.training.features import FeatureStore, Unit, asked_of, within
 from bakeoff.training.full import CHECKED_ROWS, check_fit
-from bakeoff.training.material import open_material
+from bakeoff.training.material import Material, open_material
 from bakeoff.training.work import Work
 
 
@@ -165,20 +165,19 @@ def extract(work: Work, model: Classifier, autocast: Any, store: TokenStore, spl
                 work.progress.say("step", step=done)
 
 
-def vectors_of(work: Work, model: Classifier, autocast: Any, store: TokenStore, split: str) -> NDArray[np.float32]:
-    """Vectors of the rows of a split that a trial uses.
+def vectors_of(material: Material, model: Classifier, autocast: Any, split: str) -> NDArray[np.float32]:
+    """Vectors of the rows of a split that a model reads for a trial.
 
     Args:
-        work: the trial.
+        material: the trial's examples.
         model: its backbone makes them, in evaluation mode.
         autocast: gives the precision's context.
-        store: the token store.
         split: the split.
 
     Returns:
-        In the order of the rows, [N, D] float32.
+        In the order of the rows, [R, D] float32.
     """
-    rows = work.rows(split)
+    rows = material.rows(split)
     found = np.empty((len(rows), model.backbone.width), dtype=np.float32)
-    extract(work, model, autocast, store, split, Target(rows, np.arange(len(rows) + 1), found))
+    extract(material.work, model, autocast, material.store, split, Target(rows, np.arange(len(rows) + 1), found))
     return found

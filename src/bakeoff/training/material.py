@@ -1,4 +1,4 @@
-"""A trial's examples as the rows that its model reads: texts one to one, or the windows of questions."""
+"""A trial's examples as the rows that its model reads: texts one to one or piece by piece, or the windows of questions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.records.results import Outputs
+from bakeoff.tasks.pieces import mean_of_pieces
 from bakeoff.tasks.question_answering import QuestionAnswering
 from bakeoff.tasks.spans import Asked, decode
 from bakeoff.tasks.tokens import TokenStore
@@ -18,7 +19,7 @@ from bakeoff.training.work import Work
 
 @dataclass(frozen=True)
 class Material:
-    """Examples whose text is one row.
+    """Examples whose text is one row, or several that are read as examples of their own and heard together.
 
     Attributes:
         work: the trial.
@@ -37,7 +38,21 @@ class Material:
         Returns:
             Row numbers in the store, ascending, [R].
         """
-        return self.work.rows(split)
+        return self.store.rows_of(split, self.work.rows(split))
+
+    def whole(self, split: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is said of the trial's examples by what is said of the rows of each: the mean.
+
+        Args:
+            split: the split.
+            values: of its rows, [R, ...].
+
+        Returns:
+            Of its examples, [N, ...].
+        """
+        if self.store.owners is None:
+            return values
+        return mean_of_pieces(values, self.store.owners_of(split, self.rows(split)))
 
     def targets(self) -> NDArray[Any]:
         """What the loss compares with, of the training rows.
@@ -45,7 +60,12 @@ class Material:
         Returns:
             [R, L] float32, negative where nobody decided.
         """
-        return self.work.task.targets(self.work.judged("train"))
+        targets = self.work.task.targets(self.work.judged("train"))
+        if self.store.owners is None:
+            return targets
+        # each piece of a text bears the text's labels
+        owners = self.store.owners_of("train", self.rows("train"))
+        return targets[np.searchsorted(self.work.rows("train"), owners)]
 
     def outputs(self, split: str, logits: NDArray[np.float32]) -> Outputs:
         """What a model says of the trial's examples, as it is stored.
@@ -58,7 +78,7 @@ class Material:
             The outputs, one an example.
         """
         rows = self.work.rows(split)
-        return Outputs(self.work.dataset.ids(split, rows), logits, self.work.gold(split))
+        return Outputs(self.work.dataset.ids(split, rows), self.whole(split, logits), self.work.gold(split))
 
     def score(self, outputs: Outputs) -> dict[str, float]:
         """Scores on validation.

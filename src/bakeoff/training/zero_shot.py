@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from bakeoff.catalog.methods import ZeroShotSettings
 from bakeoff.errors import ModelError
+from bakeoff.tasks.pieces import Ends, LongText, cut_row, mean_of_pieces
 from bakeoff.tasks.tokenizer import load_tokenizer
-from bakeoff.tasks.tokens import TokenStore, usable
+from bakeoff.tasks.tokens import usable
 from bakeoff.training.adapting import frozen_hash
 from bakeoff.training.arithmetic import accelerator_for
 from bakeoff.training.backbone import load_config
 from bakeoff.training.baselines import SHARPNESS, finish, unit
 from bakeoff.training.batches import Batch
 from bakeoff.training.extracting import frozen_model, vectors_of
+from bakeoff.training.material import open_material
 from bakeoff.training.work import Work
 
 PASS_TOKENS = 1024
@@ -95,10 +97,8 @@ def by_similarity(work: Work, settings: ZeroShotSettings, words: list[str]) -> N
         words: one text a label.
     """
     assert work.model is not None
-    assert work.tokens is not None
     assert work.trial.recipe.model is not None
-    store = TokenStore.open(work.tokens, work.dataset.fingerprint)
-    model = frozen_model(work)
+    material, model = open_material(work), frozen_model(work)
     accelerator = accelerator_for("fp32", work.trial.recipe.model.family)
     model.to(accelerator.device)
     ids = [load_tokenizer(work.model)(settings.sentence.format(label=word))["input_ids"] for word in words]
@@ -110,7 +110,7 @@ def by_similarity(work: Work, settings: ZeroShotSettings, words: list[str]) -> N
         named[order] = model.backbone(batch).float().cpu().numpy()
 
     def outputs(split: str) -> NDArray[np.float32]:
-        vectors = vectors_of(work, model, accelerator.autocast, store, split)
+        vectors = material.whole(split, vectors_of(material, model, accelerator.autocast, split))
         return _centred(SHARPNESS * unit(vectors) @ unit(named).T)
 
     finish(work, outputs, _facts(model.backbone, "similarity"))
@@ -160,6 +160,7 @@ def by_likelihood(work: Work, settings: ZeroShotSettings, words: list[str]) -> N
     model.to(accelerator_for("fp32", work.trial.recipe.model.family).device)
     before, _, behind = settings.prompt.partition(TEXT)
     answers = [tokenizer(f" {word}", add_special_tokens=False)["input_ids"] for word in words]
+    ends, long_text = Ends.of(tokenizer), LongText(work.trial.task.long_text or "truncate", work.trial.task.stride or 0)
     tail = tokenizer(behind, add_special_tokens=False)["input_ids"] if behind else []
     room = work.trial.task.max_length - len(tail) - max(map(len, answers))
     if room < 1:
@@ -167,9 +168,14 @@ def by_likelihood(work: Work, settings: ZeroShotSettings, words: list[str]) -> N
 
     def outputs(split: str) -> NDArray[np.float32]:
         texts = [before + text for text in usable(work.texts(split))]
-        prompts = [row[:room] + tail for row in tokenizer(texts)["input_ids"]]
+        # a text that says "</s>" says four characters
+        rows = tokenizer(texts, split_special_tokens=True)["input_ids"]
+        read = [cut_row(row, ends, room, long_text) for row in rows]
+        owners = np.repeat(np.arange(len(read)), [len(pieces) for pieces in read])
+        prompts = [piece + tail for pieces in read for piece in pieces]
         pairs = [(prompt, answer) for prompt in prompts for answer in answers]
-        return _centred(_likelihoods(work, model, pairs).reshape(len(prompts), len(answers)))
+        said = _likelihoods(work, model, pairs).reshape(len(prompts), len(answers))
+        return _centred(mean_of_pieces(said, owners))
 
     finish(work, outputs, _facts(model, "likelihood"))
 

@@ -53,14 +53,16 @@ def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str
         Facts of the store.
     """
     from bakeoff.data.dataset import open_dataset
+    from bakeoff.tasks.pieces import LongText
     from bakeoff.tasks.tokenizer import load_tokenizer
     from bakeoff.tasks.tokens import build_store
     from bakeoff.tasks.windows import Cut, build_windows
 
     tokenizer, dataset = load_tokenizer(Path(job.model)), open_dataset(Path(job.dataset))
-    if job.stride is not None:
+    if job.stride is not None and job.long_text is None:
         return build_windows(dataset, tokenizer, Cut(job.max_length, job.stride), Path(job.tokens), progress.check)
-    return build_store(dataset, tokenizer, job.max_length, Path(job.tokens), progress.check)
+    long_text = LongText(job.long_text or "truncate", job.stride or 0)
+    return build_store(dataset, tokenizer, job.max_length, Path(job.tokens), progress.check, long_text)
 
 
 def features(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
