@@ -190,7 +190,7 @@ class Backbone(Body):
     def dropout(self) -> float:
         """Dropout probability that its family uses before a classification head."""
         config = self.model.config
-        for key in ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "attention_dropout"):
+        for key in ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "attention_dropout", "resid_pdrop"):
             if getattr(config, key, None) is not None:
                 return float(getattr(config, key))
         return 0.0
