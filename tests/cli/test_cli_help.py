@@ -44,6 +44,7 @@ VERBS = [
             "predict",
             "export",
             "drift",
+            "serve",
         )
     ],
     *[("data", verb) for verb in ("import", "fetch", "list", "verify", "show")],

@@ -23,7 +23,14 @@ def short(version: str) -> str:
 def bounds() -> dict[str, str]:
     """Lower bound by package, for all that running and testing need."""
     extras = PYPROJECT["optional-dependencies"]
-    lines = [*PYPROJECT["dependencies"], *extras["data"], *extras["export"], *extras["sweep"], *extras["test"]]
+    lines = [
+        *PYPROJECT["dependencies"],
+        *extras["data"],
+        *extras["export"],
+        *extras["serve"],
+        *extras["sweep"],
+        *extras["test"],
+    ]
     named = [line for line in lines if not line.startswith("bakeoff[")]
     matches = [re.fullmatch(r"([\w.-]+)>=([\d.]+)", line) for line in named]
     assert all(matches), f"a lower bound and nothing else: {named}"

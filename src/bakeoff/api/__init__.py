@@ -17,6 +17,7 @@ from bakeoff.api.quality import audit, drawn_labels
 from bakeoff.api.reading import analyse, compare, example_texts, report, verdict, write_report
 from bakeoff.api.runs import RunOptions, cancel, choose_folder, clean, find_run, retry, run, run_command, runs, status
 from bakeoff.api.served import Choice, find_served
+from bakeoff.api.served_http import ServeOptions, serve
 from bakeoff.api.sharing import Sharding, merge, shard
 from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, plan, stored_study
 
@@ -30,6 +31,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "RunOptions",
+    "ServeOptions",
     "Sharding",
     "analyse",
     "audit",
@@ -62,6 +64,7 @@ __all__ = [
     "run",
     "run_command",
     "runs",
+    "serve",
     "shard",
     "status",
     "stored_study",

@@ -30,6 +30,7 @@ from bakeoff.cli import (
     run,
     runs,
     schema,
+    serve,
     shard,
     status,
     verdict,
@@ -78,6 +79,7 @@ for verb in (
     losses,
     export,
     predict,
+    serve,
     schema,
 ):
     app.command(verb.NAME, help=verb.HELP, short_help=verb.SHORT)(verb.command)

@@ -210,4 +210,44 @@ class ExportOrder(Order):
         return ExportOrder.model_validate(read_document(path, "order", ORDER_VERSION))
 
 
+class ServeOrder(Order):
+    """The order of a job that serves. Its token is no part of it: secrets are never written.
+
+    Attributes:
+        host: address that it listens on.
+        port: port there; 0 takes a free one.
+        hosts: names that requests may call it by, beside the address and localhost.
+        needs_token: whether requests need the token that stands in the environment.
+        body_bytes: size of a request's body at most.
+        body_seconds: time in which a request has to be here, headers and body.
+        rows: texts of a request at most.
+        queue_seconds: expected time of waiting beyond which requests are refused.
+        batch_rows: texts of several requests that are answered together at most.
+        connections: connections at a time at most.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    hosts: list[str] = Field(default_factory=list)
+    needs_token: bool = False
+    body_bytes: int = Field(default=1_000_000, ge=1_000)
+    body_seconds: float = Field(default=0.8, gt=0)
+    rows: int = Field(default=1_000, ge=1)
+    queue_seconds: float = Field(default=0.8, gt=0)
+    batch_rows: int = Field(default=256, ge=1)
+    connections: int = Field(default=500, ge=1)
+
+    @staticmethod
+    def read(path: Path) -> ServeOrder:
+        """Read `order.json`.
+
+        Args:
+            path: where.
+
+        Returns:
+            The order.
+        """
+        return ServeOrder.model_validate(read_document(path, "order", ORDER_VERSION))
+
+
 Export.model_rebuild()

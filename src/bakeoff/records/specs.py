@@ -355,7 +355,7 @@ class JobSpec(Spec):
         asks: for `train`: whether it asks the runner after each validation but the last whether to go on.
     """
 
-    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export", "drift"]
+    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export", "drift", "serve"]
     id: str
     families: list[str] = Field(default_factory=list)
     trial: TrialSpec | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ from bakeoff.running.watching import Cause, Clock, Limits, OnRecord, Stop, watch
 
 
 def run_job(
-    folder: AttemptFolder, job: JobSpec, worker: tuple[str, ...] = WORKER_COMMAND, progress: OnRecord | None = None
+    folder: AttemptFolder,
+    job: JobSpec,
+    worker: tuple[str, ...] = WORKER_COMMAND,
+    progress: OnRecord | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run one job to its end.
 
@@ -31,6 +36,7 @@ def run_job(
         job: what to do.
         worker: how the worker is started.
         progress: called with each record of its log; None where nobody wants them.
+        environment: variables of its own: secrets, which are never written.
 
     Returns:
         The outcome, which is complete.
@@ -40,7 +46,7 @@ def run_job(
         KeyboardInterrupt: if a signal came meanwhile.
     """
     with Interrupts() as interrupts, InlineExecutor(worker, echo=False) as executor:
-        ending = watch(executor, executor.start(folder, job), Limits(), Stop(interrupts, Clock()), progress)
+        ending = watch(executor, executor.start(folder, job, environment), Limits(), Stop(interrupts, Clock()), progress)
     if ending.cause is Cause.INTERRUPT:
         raise KeyboardInterrupt
     outcome = read_outcome(folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,12 +22,13 @@ from bakeoff.records.serving import Form, Served
 from bakeoff.records.specs import Pooling, Precision
 from bakeoff.serving.padded import GRAPH, OnnxModel
 from bakeoff.training.adapting import ADAPTER, adapt, load_trained
-from bakeoff.training.arithmetic import accelerator_for
+from bakeoff.training.arithmetic import check_precision
 from bakeoff.training.backbone import Backbone, load_config
 from bakeoff.training.batches import Batch
 from bakeoff.training.classifier import Classifier
 from bakeoff.training.spans import SpanFinder
 
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CLASSIFIER = "classifier.safetensors"
 ADAPTER_FILE = "adapter_model.safetensors"
 PEFT_PREFIX = "base_model.model."
@@ -99,12 +102,12 @@ def load_classifier(served: Served) -> Classifier:
     """
     verify(served)
     recipe, blank = served.recipe, not served.base
-    backbone = Backbone(Path(served.folder if blank else served.base), _pooling(served), packed=served.packed, blank=blank)
+    backbone = Backbone(Path(served.folder if blank else served.base), pooling_of(served), packed=served.packed, blank=blank)
     if registry.method(recipe.method.name).features:
         backbone.requires_grad_(False)
     else:
         adapt(backbone, recipe.method, served.seed)
-    model = _head_on(backbone, served)
+    model = head_on(backbone, served)
     load_trained(model, load_file(Path(served.folder) / CLASSIFIER))
     return model.eval()
 
@@ -123,8 +126,8 @@ def load_merged(served: Served) -> Classifier:
     """
     verify(served)
     folder = Path(served.folder)
-    backbone = Backbone(folder, _pooling(served), packed=served.packed)
-    model = _head_on(backbone, served)
+    backbone = Backbone(folder, pooling_of(served), packed=served.packed)
+    model = head_on(backbone, served)
     head = {}
     for path in sorted(folder.glob("*.safetensors")):
         head.update({name: tensor for name, tensor in load_file(path).items() if name.rpartition(".")[0] in HEADS})
@@ -132,6 +135,32 @@ def load_merged(served: Served) -> Classifier:
         raise ModelError("the export has no head, or more than one", str(folder), "export it again")
     model.head.load_state_dict({name.rpartition(".")[2]: tensor for name, tensor in head.items()})
     return model.eval()
+
+
+def adapter_tensors(served: Served) -> dict[str, Tensor]:
+    """Weights of an adapter and its head by the names that they have in a classifier.
+
+    Args:
+        served: a model with an adapter, verified; `trained` or exported as `adapter`.
+
+    Returns:
+        Tensors by name.
+    """
+    tensors: dict[str, Tensor] = {}
+    if served.form == "trained":
+        tensors.update(load_file(Path(served.folder) / CLASSIFIER))
+        return tensors
+    for name, tensor in load_file(Path(served.folder) / ADAPTER_FILE).items():
+        part = name.removeprefix(PEFT_PREFIX)
+        owner, _, kind = part.rpartition(".")
+        if owner in HEADS:
+            tensors[f"head.{kind}"] = tensor
+            continue
+        # the stock model's own name for its body stands first
+        inner = part.partition(".")[2]
+        layer, found, rest = inner.partition(".lora_")
+        tensors[f"backbone.model.{layer}{found}{rest.partition('.')[0]}.{ADAPTER}.weight"] = tensor
+    return tensors
 
 
 def load_adapter(served: Served) -> Classifier:
@@ -147,30 +176,35 @@ def load_adapter(served: Served) -> Classifier:
         ModelError: if its files were changed, are missing, or do not fit.
     """
     verify(served)
-    tensors = {}
-    for name, tensor in load_file(Path(served.folder) / ADAPTER_FILE).items():
-        part = name.removeprefix(PEFT_PREFIX)
-        owner, _, kind = part.rpartition(".")
-        if owner in HEADS:
-            tensors[f"head.{kind}"] = tensor
-            continue
-        # the stock model's own name for its body stands first
-        inner = part.partition(".")[2]
-        layer, found, rest = inner.partition(".lora_")
-        tensors[f"backbone.model.{layer}{found}{rest.partition('.')[0]}.{ADAPTER}.weight"] = tensor
-    backbone = Backbone(Path(served.base), _pooling(served), packed=served.packed)
+    backbone = Backbone(Path(served.base), pooling_of(served), packed=served.packed)
     adapt(backbone, served.recipe.method, served.seed)
-    model = _head_on(backbone, served)
-    load_trained(model, tensors)
+    model = head_on(backbone, served)
+    load_trained(model, adapter_tensors(served))
     return model.eval()
 
 
-def _pooling(served: Served) -> Pooling:
-    """What points at tokens pools nothing."""
+def pooling_of(served: Served) -> Pooling:
+    """How a model pools.
+
+    Args:
+        served: the model.
+
+    Returns:
+        The recipe's pooling; `first` for what points at tokens: it pools nothing.
+    """
     return "first" if served.task.kind == "qa" else served.recipe.pooling or "mean"
 
 
-def _head_on(backbone: Backbone, served: Served) -> Classifier:
+def head_on(backbone: Backbone, served: Served) -> Classifier:
+    """A new head on a backbone.
+
+    Args:
+        backbone: what it stands on.
+        served: the model; its head's weights are still to be loaded.
+
+    Returns:
+        The classifier.
+    """
     if served.task.kind == "qa":
         return SpanFinder(backbone, served.seed)
     return Classifier(backbone, len(served.decision.labels), served.seed)
@@ -202,9 +236,31 @@ def load_model(served: Served, precision: Precision | None = None, threads: int 
     classifier = TORCH_FORMS[served.form](served)
     assert isinstance(classifier.backbone, Backbone)
     trained = served.recipe.training.precision if served.recipe.training else "fp32"
-    accelerator = accelerator_for(precision or trained, classifier.backbone.family)
-    classifier.to(accelerator.device)
-    return TorchModel(classifier, accelerator.autocast)
+    device, autocast = arithmetic(precision or trained, classifier.backbone.family)
+    classifier.to(device)
+    return TorchModel(classifier, autocast)
+
+
+def arithmetic(precision: Precision, family: str) -> tuple[torch.device, Callable[[], Any]]:
+    """Device and precision of a model that is only asked.
+
+    Accelerate, which training uses, knows one precision a process; here models of several may stand side by side.
+
+    Args:
+        precision: of its arithmetic.
+        family: the model's architecture.
+
+    Returns:
+        The device, and what gives the precision's context: the one that training has.
+
+    Raises:
+        ModelError: if the family overflows in the precision, or the machine has none of it.
+    """
+    check_precision(precision, family)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if precision == "fp32":
+        return device, nullcontext
+    return device, partial(torch.autocast, device.type, TYPES[precision])
 
 
 def _load_graph(served: Served, precision: Precision | None, threads: int) -> OnnxModel:

@@ -37,26 +37,27 @@ TARGETS = {
 """Which matrices `targets: auto` adapts: queries and values, as in Hu et al., LoRA, ICLR 2022, section 4.2."""
 
 
-def adapt(backbone: Backbone, method: Component, seed: int) -> None:
+def adapt(backbone: Backbone, method: Component, seed: int, name: str = ADAPTER) -> None:
     """Freeze and extend a backbone as a method says.
 
     Args:
         backbone: changed in place.
         method: `full` or `lora` with settings.
         seed: the trial's seed; it governs an adapter's start.
+        name: what an adapter is called; several of different names can stand on one backbone.
 
     Raises:
         ModelError: if the model has no matrices of the names that the method adapts, or fewer layers than are to be frozen.
     """
     if method.name == "lora":
-        _inject(backbone, LoraSettings.model_validate(method.settings), seed)
+        _inject(backbone, LoraSettings.model_validate(method.settings), seed, name)
     elif method.name == "full":
         settings = FullSettings.model_validate(method.settings)
         _freeze(backbone, settings.frozen_layers)
         backbone.layer_decay = settings.layer_decay
 
 
-def _inject(backbone: Backbone, settings: LoraSettings, seed: int) -> None:
+def _inject(backbone: Backbone, settings: LoraSettings, seed: int, name: str) -> None:
     import peft
 
     targets = _targets(backbone, settings.targets)
@@ -73,7 +74,7 @@ def _inject(backbone: Backbone, settings: LoraSettings, seed: int) -> None:
     with torch.random.fork_rng(devices=[]):  # the adapter's start belongs to the seed, and to nothing drawn before
         torch.manual_seed(derive(seed, "adapter"))
         try:
-            peft.inject_adapter_in_model(config, backbone.model, adapter_name=ADAPTER)
+            peft.inject_adapter_in_model(config, backbone.model, adapter_name=name)
         except ValueError as error:
             raise ModelError(f"the adapter does not fit: {error}", backbone.family, "name other targets") from error
     replace_dropout(backbone.model)
@@ -81,21 +82,23 @@ def _inject(backbone: Backbone, settings: LoraSettings, seed: int) -> None:
 
 def _targets(backbone: Backbone, targets: str | list[str]) -> str | list[str]:
     if targets == "all-linear":
-        return sorted(
-            {name.rpartition(".")[2] for name, module in backbone.model.named_modules() if isinstance(module, nn.Linear)}
-        )
+        return _linear_names(backbone)
     names = list(TARGETS.get(backbone.family, ())) if targets == "auto" else list(targets)
     known = {name.rpartition(".")[2] for name, _ in backbone.model.named_modules()}
     missing = [name for name in names if name not in known]
     if missing or not names:
-        linear = sorted(
-            {name.rpartition(".")[2] for name, module in backbone.model.named_modules() if isinstance(module, nn.Linear)}
-        )
+        linear = _linear_names(backbone)
         what = (
             f"the model has no module called {missing[0]}" if missing else f"nothing is known of the family {backbone.family}"
         )
         raise ModelError(what, "method.targets", f"some of {', '.join(linear)}; or all-linear")
     return names
+
+
+def _linear_names(backbone: Backbone) -> list[str]:
+    """Last parts of the names of linear layers; where an adapter stands already, of the layer that it adapts."""
+    found = [name for name, module in backbone.model.named_modules() if isinstance(module, nn.Linear) and ".lora_" not in name]
+    return sorted({name.removesuffix(".base_layer").rpartition(".")[2] for name in found})
 
 
 def _freeze(backbone: Backbone, layers: int) -> None:

@@ -65,11 +65,24 @@ def accelerator_for(precision: Precision, family: str) -> Any:
     Raises:
         ModelError: if the family overflows in the precision, or the machine has none of it.
     """
+    check_precision(precision, family)
+    return accelerate.Accelerator(mixed_precision=MIXED[precision], cpu=not torch.cuda.is_available())
+
+
+def check_precision(precision: Precision, family: str) -> None:
+    """Refuse a precision that cannot work.
+
+    Args:
+        precision: of a model's arithmetic.
+        family: the model's architecture.
+
+    Raises:
+        ModelError: if the family overflows in it, or the machine has none of it.
+    """
     if precision == "fp16" and family in NEVER_FP16:
         raise ModelError(f"{family} overflows in fp16", "training.precision", "set precision to bf16 or fp32")
     if precision == "fp16" and not torch.cuda.is_available():
         raise ModelError("fp16 needs a GPU", "training.precision", "set precision to bf16 or fp32")
-    return accelerate.Accelerator(mixed_precision=MIXED[precision], cpu=not torch.cuda.is_available())
 
 
 def seed_draws(seed: int, step: int, part: int) -> None:

@@ -282,6 +282,31 @@ def drift(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     return read_all(order, progress)
 
 
+def serve(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Answer over HTTP until told to stop.
+
+    Args:
+        job: says no more than the kind.
+        folder: the job's folder; its `order.json` names models and limits.
+        progress: the child's log.
+
+    Returns:
+        Nothing of note.
+    """
+    from bakeoff.errors import MissingPackageError
+    from bakeoff.records.serving import ServeOrder
+    from bakeoff.training.arithmetic import settle
+
+    try:
+        from bakeoff.serving.web.server import serve as run
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(error.name or "fastapi", "serving", "serve") from error
+    order = ServeOrder.read(folder.order)
+    settle(order.threads, deterministic=False)
+    run(order, progress.say)
+    return {}
+
+
 def stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:
     """A job without torch, for trying runners.
 
@@ -308,6 +333,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "predict": predict,
     "export": export,
     "drift": drift,
+    "serve": serve,
     "stub": stub,
 }
 

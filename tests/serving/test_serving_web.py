@@ -1,0 +1,320 @@
+"""The server on a real socket: what is bad gets 4xx, what is too much 503, and the good traffic lives."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bakeoff.api.served import Choice, find_served
+from bakeoff.errors import ModelError, RunError
+from bakeoff.records.serving import ServeOrder
+from bakeoff.serving.deciding import Said
+from bakeoff.serving.predictor import Predictor
+from bakeoff.serving.rows import Texts
+from bakeoff.serving.web.batching import Batcher
+from bakeoff.serving.web.guards import POLICY
+from bakeoff.serving.web.metering import Meter
+from bakeoff.serving.web.server import listen, load_predictors, make_server
+from kept import Kept
+from payloads import PAYLOADS
+
+TOKEN = "0123456789abcdef-token"
+BODY = {"texts": ["what a happy day"]}
+
+
+class Client:
+    """Asks the server, each time on a connection of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = {"content-type": "application/json"} if content is not None else {}
+        connection.request(method, path, content, {**sent, **{key.replace("_", "-"): value for key, value in headers.items()}})
+        answer = connection.getresponse()
+        found = answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
+        connection.close()
+        return found
+
+    def predict(self, body: Any, **headers: str) -> tuple[int, Any]:
+        status, _, content = self.ask("POST", "/predict", body, **headers)
+        return status, json.loads(content)
+
+    def raw(self, content: bytes) -> bytes:
+        """What comes back until the server closes, for what no client library would send."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+            connection.sendall(content)
+            parts = []
+            while part := connection.recv(65536):
+                parts.append(part)
+            return b"".join(parts)
+
+
+@contextmanager
+def running(order: ServeOrder, load: Callable[[], list[Predictor]] | None = None, token: str = "") -> Iterator[Client]:
+    meter, opened = Meter(), listen(order.model_copy(update={"port": 0}))
+    batcher = Batcher(load or (lambda: load_predictors(order)), order.batch_rows, order.queue_seconds, meter)
+    server = make_server(order, batcher, meter, token)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
+    thread.start()
+    client = Client(opened.getsockname()[1])
+    try:
+        wait_for(lambda: server.started)
+        if load is None:
+            batcher.ready.wait()
+            assert batcher.failure is None, batcher.failure
+        yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def order(kept: Kept) -> ServeOrder:
+    chosen = [("full", "tiny"), ("lora", "tiny"), ("lora", "pairs"), ("full", "questions")]
+    models = [
+        find_served(kept.run.root, Choice(recipe, task, 1)).model_copy(update={"name": f"{task}-{recipe}"})
+        for recipe, task in chosen
+    ]
+    return ServeOrder(models=models, body_bytes=100_000, rows=50, body_seconds=5.0)
+
+
+@pytest.fixture(scope="module")
+def client(order: ServeOrder) -> Iterator[Client]:
+    with running(order) as made:
+        yield made
+
+
+def test_answers_are_those_of_the_predictor(client: Client, order: ServeOrder) -> None:
+    status, found = client.predict({"texts": ["what a happy day", "a quiet night"], "model": "tiny-lora"})
+    assert status == 200
+    said = Predictor.load(order.models[1]).predict(Texts(["what a happy day", "a quiet night"]))
+    names = order.models[1].decision.labels
+    assert [row["labels"] for row in found["predictions"]] == [[names[place] for place in places] for places in said.labels]
+    np.testing.assert_allclose([list(row["scores"].values()) for row in found["predictions"]], said.scores, atol=1e-5)
+    assert client.predict(BODY)[1]["model"] == "tiny-full"
+    assert client.predict({**BODY, "scores": False})[1]["predictions"][0]["scores"] == {}
+
+
+def test_pairs_and_questions(client: Client) -> None:
+    status, found = client.predict({"texts": ["a", "b"], "seconds": ["c", "d"], "model": "pairs-lora"})
+    assert (status, [len(row["labels"]) for row in found["predictions"]]) == (200, [1, 1])
+    status, found = client.predict({"texts": ["who?"], "seconds": ["the happy day"], "model": "questions-full"})
+    assert status == 200
+    assert found["predictions"][0]["answer"] is not None
+    for wrong in ({"texts": ["a"], "model": "pairs-lora"}, {"texts": ["a"], "seconds": ["b", "c"], "model": "pairs-lora"}):
+        assert client.predict(wrong)[0] == 422
+    assert client.predict({**BODY, "seconds": ["x"]})[0] == 422
+
+
+def test_states_and_models(client: Client) -> None:
+    assert json.loads(client.ask("GET", "/health")[2])["status"] == "ok"
+    assert client.ask("GET", "/ready")[0] == 200
+    models = json.loads(client.ask("GET", "/models")[2])
+    assert [model["name"] for model in models] == ["tiny-full", "tiny-lora", "pairs-lora", "questions-full"]
+    assert len(models[0]["thresholds"]) == 3
+    schema = json.loads(client.ask("GET", "/openapi.json")[2])
+    assert {"/predict", "/models", "/health", "/ready", "/metrics"} == set(schema["paths"])
+
+
+def test_metrics_are_prometheus_text(client: Client) -> None:
+    client.predict(BODY)
+    status, headers, content = client.ask("GET", "/metrics")
+    assert (status, headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    lines = content.decode().splitlines()
+    sample = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [-+0-9.e]+|# TYPE [a-z_]+ (counter|gauge|histogram)')
+    assert [line for line in lines if not sample.fullmatch(line)] == []
+    assert any(line.startswith('bakeoff_requests_total{path="/predict",status="200"}') for line in lines)
+    assert "bakeoff_ready 1" in lines
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[" * 50_000, 400),
+        (b"\xff", 400),
+        ({"texts": "one"}, 422),
+        ({"texts": []}, 422),
+        ({"texts": [1]}, 422),
+        ({"texts": ["a"] * 51}, 422),
+        ({"texts": ["a"], "model": "nothing"}, 422),
+        ({"texts": ["a"], "more": 1}, 422),
+        ({"texts": ["a" * 100_001]}, 413),
+        ([], 422),
+        (b"", 422),
+    ],
+)
+def test_what_is_malformed_is_refused_with_its_reason(client: Client, body: Any, status: int) -> None:
+    found, told = client.predict(body)
+    assert found == status
+    assert told["detail"]
+    assert client.predict(BODY)[0] == 200
+
+
+def test_other_kinds_hosts_and_methods_are_refused(client: Client) -> None:
+    assert client.predict(json.dumps(BODY).encode(), content_type="text/plain")[0] == 415
+    assert client.ask("POST", "/predict", BODY, host="evil.example")[0] == 400
+    assert client.ask("POST", "/predict", BODY, host="localhost:1")[0] == 200
+    assert client.ask("GET", "/predict")[0] == 405
+    assert client.ask("GET", "/../../etc/passwd")[0] == 404
+    assert client.ask("GET", "/page.js/../../server.py")[0] == 404
+    assert client.raw(b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 400")
+    assert client.raw(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+def test_a_large_body_is_refused_before_it_is_read(client: Client) -> None:
+    head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    assert client.raw(head + b"content-length: 10000000\r\n\r\n").startswith(b"HTTP/1.1 413")
+    # one byte too many, and none behind it: what a server leaves unread would reset the connection
+    chunk = b"%x\r\n" % 100_001 + b"x" * 100_001
+    assert client.raw(head + b"transfer-encoding: chunked\r\n\r\n" + chunk).startswith(b"HTTP/1.1 413")
+
+
+def test_a_slow_client_is_left(order: ServeOrder) -> None:
+    with running(order.model_copy(update={"body_seconds": 0.3})) as client:
+        slow = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"
+        assert client.raw(slow).startswith(b"HTTP/1.1 408")
+        assert client.raw(b"POST /predict HTTP/1.1\r\nhos").startswith(b"HTTP/1.1 408")
+        assert client.predict(BODY)[0] == 200
+
+
+def test_a_token(order: ServeOrder) -> None:
+    with running(order.model_copy(update={"needs_token": True}), token=TOKEN) as client:
+        assert client.predict(BODY)[0] == 401
+        assert client.predict(BODY, authorization=f"Bearer {TOKEN}x")[0] == 401
+        assert client.predict(BODY, authorization=f"Basic {TOKEN}")[0] == 401
+        assert client.predict(BODY, authorization=f"Bearer {TOKEN}")[0] == 200
+        assert [client.ask("GET", path)[0] for path in ("/metrics", "/models", "/health", "/")] == [401, 401, 200, 200]
+        schema = json.loads(client.ask("GET", "/openapi.json")[2])
+        assert schema["paths"]["/predict"]["post"]["security"] == [{"token": []}]
+        assert TOKEN not in json.dumps(schema)
+
+
+def test_the_page_runs_only_what_is_its_own(client: Client) -> None:
+    for path, kind in (("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")):
+        status, headers, content = client.ask("GET", path)
+        assert status == 200
+        assert headers["content-type"].startswith(kind)
+        assert headers["content-security-policy"] == POLICY
+        assert headers["x-content-type-options"] == "nosniff"
+        assert b"innerHTML" not in content
+        assert b"style=" not in content
+        assert not re.search(rb"<script(?! src=\"page\.js\")|\son\w+=|https?://", content)
+    assert "unsafe" not in POLICY
+
+
+def test_hostile_texts_come_back_as_json_alone(client: Client) -> None:
+    status, headers, content = client.ask("POST", "/predict", {"texts": list(PAYLOADS)})
+    assert status == 200
+    assert headers["content-type"] == "application/json"
+    assert len(json.loads(content)["predictions"]) == len(PAYLOADS)
+    status, headers, content = client.ask("POST", "/predict", {"texts": ["x"], "model": PAYLOADS[0]})
+    assert (status, headers["content-type"]) == (422, "application/json")
+
+
+class Slow:
+    """Answers when it is told to; what it was asked is noted."""
+
+    def __init__(self, order: ServeOrder) -> None:
+        self.served, self.go, self.asked = order.models[0], threading.Event(), []
+
+    def predict(self, texts: Texts) -> Said:
+        self.asked.append(list(texts.first))
+        self.go.wait()
+        if "bad" in texts.first:
+            raise ModelError("an output of the model is not a finite number", "slow", "another")
+        if "bug" in texts.first:
+            raise ZeroDivisionError
+        return Said(np.zeros((len(texts.first), 3)), [[] for _ in texts.first])
+
+
+def ask_many(client: Client, bodies: list[Any]) -> tuple[list[threading.Thread], list[Any]]:
+    found: list[Any] = [None] * len(bodies)
+
+    def one(place: int) -> None:
+        found[place] = client.predict(bodies[place])
+
+    threads = [threading.Thread(target=one, args=(place,)) for place in range(len(bodies))]
+    for thread in threads:
+        thread.start()
+    return threads, found
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    while not what():
+        time.sleep(0.005)
+
+
+def waiting(client: Client) -> int:
+    content = client.ask("GET", "/metrics")[2].decode()
+    return int(float(re.findall(r"^bakeoff_waiting_rows (\S+)$", content, re.M)[0]))
+
+
+def test_what_gathers_is_answered_together_and_what_is_too_much_is_refused_at_once(order: ServeOrder) -> None:
+    slow = Slow(order)
+    with running(order, lambda: [slow]) as client:  # type: ignore[list-item]
+        wait_for(lambda: client.ask("GET", "/ready")[0] == 200)
+        first, answered = ask_many(client, [BODY])
+        wait_for(lambda: len(slow.asked) == 1)
+        rest, found = ask_many(client, [{"texts": [f"{n}"]} for n in range(20)])
+        wait_for(lambda: waiting(client) == 21)
+        # 200 rows a second are guessed and 0.8 s allowed: more than 160 rows are too many
+        more, crowd = ask_many(client, [{"texts": ["x"] * 50} for _ in range(6)])
+        wait_for(lambda: sum(one is not None for one in crowd) >= 3)
+        refused = [one for one in crowd if one is not None]
+        assert {status for status, _ in refused} == {503}
+        slow.go.set()
+        for thread in (*first, *rest, *more):
+            thread.join()
+        assert {status for status, _ in (*answered, *found)} == {200}
+        assert len(slow.asked[1]) >= 20  # all that had gathered, and not one after another
+        assert client.predict(BODY)[0] == 200
+
+
+def test_one_bad_text_takes_no_other_with_it(order: ServeOrder) -> None:
+    slow = Slow(order)
+    with running(order, lambda: [slow]) as client:  # type: ignore[list-item]
+        wait_for(lambda: client.ask("GET", "/ready")[0] == 200)
+        first, _ = ask_many(client, [BODY])
+        wait_for(lambda: len(slow.asked) == 1)
+        rest, found = ask_many(client, [{"texts": ["good"]}, {"texts": ["bad"]}, {"texts": ["good"]}])
+        wait_for(lambda: waiting(client) == 4)
+        slow.go.set()
+        for thread in (*first, *rest):
+            thread.join()
+        assert [status for status, _ in found] == [200, 422, 200]
+
+
+def test_before_the_models_are_loaded_and_after_they_failed(order: ServeOrder) -> None:
+    go = threading.Event()
+
+    def load() -> list[Predictor]:
+        go.wait()
+        raise ModelError("torn", "here", "again")
+
+    with running(order, load) as client:
+        assert json.loads(client.ask("GET", "/health")[2])["status"] == "loading"
+        assert client.ask("GET", "/ready")[0] == 503
+        assert client.predict(BODY)[0] == 503
+        go.set()
+        wait_for(lambda: json.loads(client.ask("GET", "/health")[2])["status"] == "failed")
+        assert client.predict(BODY)[0] == 503
+
+
+def test_an_address_that_is_taken_is_named(order: ServeOrder) -> None:
+    with listen(order.model_copy(update={"port": 0})) as taken, pytest.raises(RunError, match="cannot listen on 127"):
+        listen(order.model_copy(update={"port": taken.getsockname()[1]}))
