@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.metrics.scores import SCORES, f1_macro
-from bakeoff.metrics.thresholds import decide, tune_threshold
+from bakeoff.metrics.thresholds import best_threshold, decide, tune_threshold
 from bakeoff.stats.corrections import holm
 from bakeoff.stats.effects import hedges_g, probability_of_improvement
 from bakeoff.stats.estimates import contrast, ratio_interval
@@ -96,7 +96,7 @@ def whole(validation: tuple[Any, Any], test: tuple[Any, Any]) -> dict[str, float
     labels = [label_replicates(NAMES, test[0], one, groups) for one in decided]
     [contrast(one, base).interval() for recipe in labels[1:] for one, base in zip(recipe, labels[0], strict=True)]
     now = lap("252 differences label by label", now)
-    tune = lambda gold, chances: tune_threshold(gold, chances)[0]  # noqa: E731
+    tune = lambda kept: best_threshold(kept, "f1_macro")  # noqa: E731
     again = [
         validation_replicates(NAMES, tune, f1_macro, (validation[0], validation[1][index]), (test[0], test[1][index]))
         for index in range(RECIPES)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from bakeoff.metrics.scores import f1_macro
-from bakeoff.metrics.thresholds import decide, tune_threshold
+from bakeoff.metrics.sorting import Sorted
+from bakeoff.metrics.thresholds import best_threshold, decide, tune_threshold
 from bakeoff.stats.estimates import contrast
+from bakeoff.stats.grouping import draw_groups
 from bakeoff.stats.replicates import plain_replicates
 from bakeoff.stats.sensitivity import validation_part, validation_replicates
 
@@ -18,27 +20,31 @@ def outputs(seed: int, examples: int, seeds: int = 3) -> tuple[np.ndarray, np.nd
     return gold, np.clip(0.3 * gold + generator.random((seeds, examples, 4)) * 0.7, 0, 1)
 
 
-def tune(gold: np.ndarray, probabilities: np.ndarray) -> float:
-    return tune_threshold(gold, probabilities)[0]
+def tune(validation: Sorted) -> float:
+    return best_threshold(validation, "f1_macro")
 
 
 def test_thresholds_are_tuned_again_without_each_group() -> None:
     validation, test = outputs(1, 100), outputs(2, 200)
     seen = []
 
-    def watched(gold: np.ndarray, probabilities: np.ndarray) -> float:
-        seen.append(len(gold))
-        return tune(gold, probabilities)
+    def watched(kept: Sorted) -> float:
+        seen.append(kept.gold.shape[1])
+        return tune(kept)
 
     found = validation_replicates([1, 2, 3], watched, f1_macro, validation, test)
     assert sorted(set(seen)) == [90, 100]
     assert found.without.shape == (3, 10)
-    assert found.whole[1] == f1_macro(test[0], decide(test[1][1], tune(validation[0], validation[1][1])))
+    assert found.whole[1] == f1_macro(test[0], decide(test[1][1], tune_threshold(validation[0], validation[1][1])[0]))
+    groups = draw_groups(100, count=10)
+    kept = groups.of_example != 3  # sorted once and then cut is as if it had been cut first
+    again = tune_threshold(validation[0][kept], validation[1][2][kept])[0]
+    assert found.without[2, 3] == f1_macro(test[0], decide(test[1][2], again))
 
 
 def test_a_fixed_threshold_hangs_on_nothing() -> None:
     validation, test = outputs(1, 100), outputs(2, 200)
-    found = validation_replicates([1, 2, 3], lambda gold, probabilities: 0.5, f1_macro, validation, test)
+    found = validation_replicates([1, 2, 3], lambda kept: 0.5, f1_macro, validation, test)
     part = validation_part(found)
     assert (part.name, part.variance, part.df) == ("validation", 0.0, 9.0)
 

@@ -26,7 +26,7 @@ from bakeoff.analysis.verdict_model import (
     TaskComparison,
 )
 from bakeoff.metrics.scores import SCORES
-from bakeoff.metrics.thresholds import tune_threshold
+from bakeoff.metrics.thresholds import best_threshold
 from bakeoff.records.results import Outputs
 from bakeoff.stats.corrections import bonferroni_level, holm
 from bakeoff.stats.effects import Effect, hedges_g, probability_of_improvement
@@ -291,7 +291,7 @@ def _validation_scores(evidence: Evidence, validation: Validation) -> dict[str, 
         tested = np.stack([evidence.measure.read(evidence.tests[trial.id]) for trial in trials])
         found[recipe] = validation_replicates(
             [trial.seed for trial in trials],
-            lambda gold, chances: tune_threshold(gold, chances, name)[0],
+            lambda kept: best_threshold(kept, name),
             SCORES[name],
             (read[0].judged, probabilities),
             (evidence.gold, tested),

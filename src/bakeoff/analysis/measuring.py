@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bakeoff.analysis.model import TaskAnalysis
 from bakeoff.analysis.scoring import NO_THRESHOLD, PER_LABEL, TUNED, Yardstick, yardstick
 from bakeoff.analysis.trial_model import TrialAnalysis
-from bakeoff.metrics.counts import Floats, f1
+from bakeoff.metrics.counts import Floats
 from bakeoff.records.results import Outputs
 from bakeoff.stats.grouping import Groups, draw_groups
-from bakeoff.stats.replicates import Replicates, replicates
+from bakeoff.stats.replicates import Replicates, label_replicates, replicates
 
 FEWEST_EXAMPLES = 2
 
@@ -179,18 +179,8 @@ class Evidence:
         given = [one for one in decided if one is not None]
         if self.groups is None or not given or len(given) < len(trials):
             return None
-        true, stacked = self.gold > 0, np.stack(given) & (self.gold >= 0)
-        sums = [self.groups.sum_rows(flags) for flags in (true & stacked, stacked, true)]
-        whole = [part.sum(axis=-2) for part in sums]
-        left = [total[..., None, :] - part for total, part in zip(whole, sums, strict=True)]
-        shape = (len(trials), self.gold.shape[1])
-        scores = np.broadcast_to(f1(*whole), shape)
-        parts = np.broadcast_to(f1(*left), (len(trials), self.groups.count, self.gold.shape[1]))
-        seeds = tuple(trial.seed for trial in trials)
-        return [
-            Replicates(seeds, scores[:, label].copy(), parts[:, :, label].copy(), self.groups.sizes)
-            for label in range(shape[1])
-        ]
+        seeds = [trial.seed for trial in trials]
+        return label_replicates(seeds, self.gold, np.stack(given), self.groups)
 
 
 def gather(task: TaskAnalysis, trials: Sequence[TrialAnalysis], tests: Mapping[str, Outputs]) -> Evidence | None:

@@ -212,7 +212,8 @@ def _flags(field: Field, recipe: str, trials: list[TrialAnalysis], simple: str) 
     waiting = [trial for trial in trials if not trial.state.ended]
     if failed:
         words = ", ".join(f"seed {trial.seed} {trial.state.value}" for trial in failed)
-        text = f"{len(failed)} of {len(trials)} trials did not complete ({words}): the mean is over the rest"
+        rest = "the mean is over the rest" if len(failed) < len(trials) else "there is no mean"
+        text = f"{len(failed)} of {len(trials)} trials did not complete ({words}): {rest}"
         flags.append(Flag(kind="incomplete", text=text))
     if waiting:
         flags.append(Flag(kind="unfinished", text=f"{len(waiting)} of {len(trials)} trials are still to run"))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bakeoff.metrics.sorting import Sorted, sort
 from bakeoff.metrics.thresholds import decide
 from bakeoff.stats.estimates import Part, contrast
 from bakeoff.stats.grouping import draw_groups
@@ -24,7 +25,7 @@ Outputs = tuple[NDArray[Any], NDArray[Any]]
 
 def validation_replicates(
     seeds: Sequence[int],
-    tune: Callable[[NDArray[Any], NDArray[Any]], float | NDArray[Any]],
+    tune: Callable[[Sorted], float],
     metric: Metric,
     validation: Outputs,
     test: Outputs,
@@ -34,7 +35,7 @@ def validation_replicates(
 
     Args:
         seeds: the seeds.
-        tune: (gold, probabilities) -> a threshold for all labels, or one a label.
+        tune: sorted outputs -> the threshold for all labels.
         metric: (gold, decisions) -> score.
         validation: what thresholds are tuned on.
         test: what is scored, whole.
@@ -45,14 +46,13 @@ def validation_replicates(
     """
     shared = draw_groups(len(validation[0]), count=groups)
 
-    def score(seed: int, kept: NDArray[Any]) -> float:
-        threshold = tune(validation[0][kept], validation[1][seed][kept])
-        return float(metric(test[0], decide(test[1][seed], threshold)))
+    def scores(seed: int) -> list[float]:
+        everything = sort(validation[0], validation[1][seed])  # once: a part needs no sorting again
+        parts = [everything, *(everything.part(shared.of_example != group) for group in range(shared.count))]
+        return [float(metric(test[0], decide(test[1][seed], tune(part)))) for part in parts]
 
-    everything = np.ones(len(validation[0]), dtype=bool)
-    whole = [score(seed, everything) for seed in range(len(seeds))]
-    without = [[score(seed, shared.of_example != group) for group in range(shared.count)] for seed in range(len(seeds))]
-    return Replicates(tuple(seeds), np.array(whole), np.array(without), shared.sizes)
+    found = np.array([scores(seed) for seed in range(len(seeds))])
+    return Replicates(tuple(seeds), found[:, 0], found[:, 1:], shared.sizes)
 
 
 def validation_part(a: Replicates, b: Replicates | None = None, weights: tuple[float, float] = (1.0, -1.0)) -> Part:
