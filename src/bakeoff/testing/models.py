@@ -65,14 +65,14 @@ def _llama_tokenizer() -> Any:
     return transformers.LlamaTokenizer(vocab=vocabulary, merges=[("t", "h"), ("th", "e")])
 
 
-def _xlm_roberta_tokenizer() -> Any:
+def _xlm_roberta_tokenizer(letters: str = "") -> Any:
     special = ("<s>", "<pad>", "</s>", "<unk>")
     likely = [(f"▁{word}", -2.0) for word in WORDS]
     pieces = [
         *((piece, 0.0) for piece in special),
         ("▁", -3.0),
         *likely,
-        *((letter, -4.0) for letter in LETTERS),
+        *((letter, -4.0) for letter in dict.fromkeys((*LETTERS, *letters))),
         ("<mask>", 0.0),
     ]
     return transformers.XLMRobertaTokenizer(vocab=pieces)
@@ -169,7 +169,9 @@ TOKENIZERS = {
 }
 
 
-def make_tiny_model(folder: Path, family: Family, *, context: int = CONTEXT, dropout: float = 0.0, seed: int = 0) -> Path:
+def make_tiny_model(
+    folder: Path, family: Family, *, context: int = CONTEXT, dropout: float = 0.0, seed: int = 0, letters: str = ""
+) -> Path:
     """Write a model of 2 layers and width 32 with random weights, and a fast tokenizer that knows every English text.
 
     No parameter is at the value at which it would be created (biases 0, norms 1), so that a test notices one that is lost.
@@ -180,12 +182,13 @@ def make_tiny_model(folder: Path, family: Family, *, context: int = CONTEXT, dro
         context: tokens that a row may have at most.
         dropout: probability of every dropout in the model.
         seed: governs the weights.
+        letters: more letters that the tokenizer of an `xlm-roberta` knows, for texts in other scripts.
 
     Returns:
         The folder: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`.
     """
     transformers.logging.disable_progress_bar()
-    tokenizer = TOKENIZERS[family]()
+    tokenizer = _xlm_roberta_tokenizer(letters) if family == "xlm-roberta" else TOKENIZERS[family]()
     config = _config(family, len(tokenizer), tokenizer.pad_token_id, context, dropout)
     model = transformers.AutoModel.from_config(config)
     generator = torch.Generator().manual_seed(seed)
