@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from soak.context import Row
-from soak.rows import bits, changes, clock, crashes, disks, hangs, kills, memory, owners, scale, secrets, torn, training
+from soak.rows import bits, changes, clock, crashes, disks, hangs, inputs, kills, memory, owners, scale, secrets, torn, training
 
 SAME = "the same: all complete, none lost, none run twice, H the same"
 ROWS = (
@@ -91,6 +91,31 @@ ROWS = (
         training.several_workers,
     ),
     Row(18, "file of an older or newer format version", "migrated, or refused with the way out", changes.other_versions),
+    Row(
+        19,
+        "over 100 malformed study, JSONL, CSV, TSV and Parquet files, and 10,000 mutations",
+        "exit 2, place named, < 2 s, no traceback",
+        inputs.malformed_files,
+    ),
+    Row(
+        20,
+        "BOM, NFC/NFD, RTL, ZWJ, lone surrogates, NUL, U+2028, emoji ids",
+        "no row lost or merged",
+        inputs.strange_texts,
+    ),
+    Row(
+        21,
+        'one class only, no positives for a label, class missing in a split, 10,000 labels, "nan" as label, "1" and 1',
+        "defined result or clear error",
+        inputs.strange_labels,
+    ),
+    Row(
+        22,
+        "a 100 MB row, empty texts, 5 M rows, one row",
+        "memory ≤ 2× the file; truncation counted",
+        inputs.sizes,
+        on_disk=True,
+    ),
     Row(
         25,
         "study, data, code or weights changed between run and continue",

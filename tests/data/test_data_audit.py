@@ -251,3 +251,10 @@ def test_the_model_that_doubts_is_a_logistic_regression() -> None:
         scores = (features @ weights[:-1] + weights[-1])[:, label]
         expected = average_precision_score(targets[:, label], scores)
         assert average_precision(targets[:, label] > 0, scores) == pytest.approx(expected, abs=1e-6)
+
+
+def test_rows_that_are_all_alike_leave_nothing_to_learn_from(tmp_path: Path) -> None:
+    rows = {"train": [Row(str(n), "the very same text again and again", (n % 2,)) for n in range(60)]}
+    audit = audit_dataset(stored(tmp_path, rows, ("x", "y")))
+    assert of_kind(audit, "label-noise") == []
+    assert of_kind(audit, "conflict")[0].found == 60

@@ -305,7 +305,7 @@ def _split(
             how = "80, 10 and 10 % of the file, stratified by label, seed 0" + (
                 ", groups kept together" if chosen.group else ""
             )
-            return _present(made), {"train": dropped["all"]}, how
+            return _present(made, table), {"train": dropped["all"]}, how
         splits, dropped = told, {"train": dropped["all"]}
     missing = [split for split in SPLITS if split not in splits]
     if not missing:
@@ -315,18 +315,18 @@ def _split(
     made = {**splits, **dict(zip(("train", *missing), parts, strict=True))}
     ordered = {split: made[split] for split in SPLITS}
     return (
-        _present(ordered),
+        _present(ordered, table),
         dropped,
         f"{' and '.join(missing)}: a tenth of the training rows each, stratified by label, seed 0",
     )
 
 
-def _present(splits: dict[str, list[Row]]) -> dict[str, list[Row]]:
+def _present(splits: dict[str, list[Row]], table: Table) -> dict[str, list[Row]]:
     empty = [split for split, rows in splits.items() if not rows]
     if empty:
         raise DataError(
             f"too few rows for the split {empty[0]}",
-            "",
+            str(table.path),
             "give more rows, or a folder with train.csv, validation.csv and test.csv",
         )
     return splits

@@ -116,6 +116,8 @@ def _out_of_fold(
     for number, held in enumerate(folds):
         progress(f"doubting labels, fold {number + 1} of {FOLDS}")
         kept = np.setdiff1d(np.arange(len(texts)), held)
+        if not len(kept) or not len(held):  # all rows are alike: nothing is left to learn from
+            continue
         weights = fit_logistic(features[kept], targets[kept].astype(np.float32))
         logits[held] = features[held] @ weights[:-1] + weights[-1]
     return logits
