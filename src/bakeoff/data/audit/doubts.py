@@ -202,7 +202,7 @@ def _exclusive(targets: NDArray[np.bool_], logits: NDArray[np.float32]) -> Found
     given = targets.argmax(axis=1)
     rows = np.flatnonzero(known & (confident.max(axis=1) >= 0) & (best != given))
     gap = each[rows, best[rows]] - each[rows, given[rows]]
-    rows = rows[np.argsort(-gap, kind="stable")]
+    rows = rows[np.argsort(-gap, kind="stable")[: int((gap > 0).sum())]]
     return rows, given[rows], np.ones(len(rows), dtype=bool), best[rows], each[rows, given[rows]]
 
 
