@@ -58,7 +58,7 @@ def test_outputs_are_those_of_the_trial(kept: Kept, task: str, recipe: str) -> N
     said = predictor.predict(texts_of(kept, task))
     measure = yardstick(served.task.kind, served.task.metric)
     rule = fit(measure, expected).rules[measure.rule]
-    decided = measure.decide(measure.probabilities(outputs), rule)
+    decided = measure.decide(measure.probabilities(outputs, expected.judged), rule)
     assert said.labels == [np.flatnonzero(row).tolist() for row in decided]
     probability = softmax if task == "pairs" else sigmoid
     np.testing.assert_allclose(said.scores, probability(outputs.astype(np.float64) / served.decision.temperature))

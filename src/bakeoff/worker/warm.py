@@ -28,6 +28,7 @@ from bakeoff.records.specs import METHOD_PREFIX
 from bakeoff.worker.lineage import die_with_parent
 
 ALWAYS = (
+    "encodings.utf_32_le",  # near duplicates are hashed sign by sign
     "torch",
     "torch._dynamo",  # the first optimizer step asks for it
     "torch.nn.functional",
