@@ -188,6 +188,6 @@ def test_the_report_draws_the_funnel(make_drive: MakeDrive) -> None:
     drive = make_drive(STUDY, stub=stub())
     drive.go()
     page = write_report(drive.folder, current_analysis(drive.folder)).read_text()
-    assert "<h2>Phases</h2>" in page
+    assert ">Phases</h2>" in page
     assert "place 3 of 4 by f1_macro@0.5; 2 go on" in page
     assert "All phases together took" in page

@@ -11,10 +11,12 @@ import pytest
 import yaml
 from driving import Drive, MakeDrive
 
+from bakeoff.analysis.analyse import current_analysis
 from bakeoff.analysis.folder import read_plans
 from bakeoff.errors import FormatError
 from bakeoff.records.decisions import Decision, Proposal
 from bakeoff.records.results import State
+from bakeoff.report.html import write_report
 from bakeoff.running.plan_run import read_state
 from bakeoff.steering.history import History
 from waiting import until
@@ -167,6 +169,25 @@ def test_damaged_records_are_found_and_a_torn_last_one_is_passed_over(finished: 
     path.write_bytes(whole.replace(b'"nth":2', b'"nth":3', 1))
     with pytest.raises(FormatError, match="is damaged"):
         History.read(path)
+
+
+def test_the_report_says_what_was_found_and_how_much_of_it_is_luck(finished: Drive) -> None:
+    found = current_analysis(finished.folder)
+    assert len(found.searches) == 4
+    for search in found.searches:
+        assert len(search.tried) == 6
+        assert [gain.where.partition(",")[0].partition(":")[0] for gain in search.gains] == ["the sweep", "validation", "test"]
+        assert search.gains[0].gain >= 0
+        scores = [row.best for row in search.tried if row.best == row.best]
+        assert scores == sorted(scores)
+    budgets = {recipe.name: recipe.proposals for task in found.tasks for recipe in task.recipes}
+    assert budgets == {"full": 6, "lora": 6, "words": 1}
+    page = write_report(finished.folder, found).read_text()
+    assert ">Sweeps</h2>" in page
+    assert "How much of the gain is luck" in page
+    assert "test, fresh seeds: examples that chose nothing" in page
+    drawn = {path.name for path in finished.folder.figures.glob("sweep-1-*.svg")}
+    assert {"sweep-1-full-demo-history.svg", "sweep-1-full-demo-parallel.svg"} <= drawn
 
 
 def test_a_record_says_all_that_a_proposal_is() -> None:

@@ -21,9 +21,10 @@ from bakeoff.analysis.load import current_stored, write_analysis
 from bakeoff.analysis.missing import missed_examples, missed_labels
 from bakeoff.analysis.model import Analysis, Claim, TaskAnalysis
 from bakeoff.analysis.ranking import Field, best_simple, label_ranges, rank
-from bakeoff.analysis.recipes import describe_recipes, read_proposals
+from bakeoff.analysis.recipes import describe_recipes, made_proposals, read_proposals
 from bakeoff.analysis.recognising import no_skill_scores, recognise
 from bakeoff.analysis.scoring import Yardstick, describe_fit, fit, score_split, yardstick
+from bakeoff.analysis.searches import describe_searches
 from bakeoff.analysis.trial_model import Split, TrialAnalysis
 from bakeoff.analysis.trials import Scored, describe_trial
 from bakeoff.errors import RunError
@@ -133,10 +134,12 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
     phase = chosen_phase(read.plans)
     plan, records, study, notes = read.plans[phase], read.records, read.study, read.notes
     decisions = read_decisions(read.run, read.plans, notes)
+    searches = describe_searches(read.run, read.plans, records, tests, notes)
+    budgets = {**read_proposals(study), **made_proposals(searches)}
     tasks, trials = [], {}
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
         own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
-        part, described = _analyse_task(task, own, tests, plan.baseline, read_proposals(study))
+        part, described = _analyse_task(task, own, tests, plan.baseline, budgets)
         tasks.append(part.model_copy(update={"audit": read_audit(read.run, task), "drawn": drawn_labels(own)}))
         trials.update({trial.id: trial for trial in described})
     ordered = [trials[spec.id] for spec in plan.trials]
@@ -167,6 +170,7 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
         environments=group_environments(ordered),
         claims=claims,
         conclusions=conclusions,
+        searches=searches,
         funnel=make_funnel(read.plans, records, decisions),
         commands=repeat_commands(),
         notes=notes,

@@ -115,7 +115,12 @@ def read_inputs(run: RunFolder) -> dict[str, str]:
         Hash by path in the run folder; a file that does not exist is left out. `bakeoff` is the version of the program.
     """
     plans = read_plans(run)
-    paths = [run.study, *(run.plan(phase) for phase in plans), *(run.decision(phase) for phase in plans)]
+    paths = [
+        run.study,
+        *(run.plan(phase) for phase in plans),
+        *(run.decision(phase) for phase in plans),
+        *(run.proposals(phase) for phase in plans),
+    ]
     paths += [run.audit(task) for task in dict.fromkeys(spec.task.name for plan in plans.values() for spec in plan.trials)]
     for spec in (spec for plan in plans.values() for spec in plan.trials):
         folder = run.trial(spec.id)

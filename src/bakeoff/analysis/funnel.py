@@ -75,7 +75,15 @@ def make_funnel(plans: Mapping[str, Plan], records: Mapping[str, TrialRecord], d
     )
 
 
-def _lived(record: TrialRecord) -> float | None:
+def trial_seconds(record: TrialRecord) -> float | None:
+    """What a trial took, the attempts that it went on from included.
+
+    Args:
+        record: the trial.
+
+    Returns:
+        Seconds; None if that is not known.
+    """
     try:
         found = Circumstances.read(record.folder.circumstances)
     except (FormatError, ValueError):
@@ -92,7 +100,7 @@ def _costs(plan: Plan, records: Mapping[str, TrialRecord]) -> dict[Pair, _Cost]:
     found: dict[Pair, list[tuple[float, int]]] = {}
     for spec in plan.trials:
         record = records[spec.id]
-        seconds = _lived(record)
+        seconds = trial_seconds(record)
         if record.result is not None and seconds is not None:
             found.setdefault((spec.recipe.name, spec.task.name), []).append((seconds, _examples(record)))
     return {
@@ -107,7 +115,7 @@ def _spent(plan: Plan, records: Mapping[str, TrialRecord]) -> Spent:
     steps = [training.get("steps", 0) for training in results]
     return Spent(
         trials=sum(bool(record.folder.attempt_numbers()) for record in own),
-        seconds=round(sum(_lived(record) or 0.0 for record in own), 3),
+        seconds=round(sum(trial_seconds(record) or 0.0 for record in own), 3),
         steps=sum(one for one in steps if isinstance(one, int)),
         examples=sum(map(_examples, own)),
     )

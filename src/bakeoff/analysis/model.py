@@ -13,6 +13,7 @@ from pydantic import Field
 from bakeoff.analysis.data_quality import DrawnLabels
 from bakeoff.analysis.funnel_model import Funnel
 from bakeoff.analysis.recipe_model import RecipeFacts, Standing
+from bakeoff.analysis.searches_model import SearchFacts
 from bakeoff.analysis.trial_model import Number, Split, TrialAnalysis
 from bakeoff.analysis.verdict_model import Conclusions
 from bakeoff.records.audits import Audit
@@ -197,6 +198,7 @@ class Analysis(Spec):
         environments: machines and versions.
         claims: the study's claims.
         conclusions: what follows from the test scores; null while test stays closed.
+        searches: what sweeps tried and found, a search a recipe and task.
         funnel: how the study was narrowed down; null for one without phases, and before its first has ended.
         commands: how to do it again, to be typed in the run folder.
         notes: what of the run folder could not be read.
@@ -218,4 +220,5 @@ class Analysis(Spec):
     notes: list[str]
     inputs: dict[str, str]
     conclusions: Conclusions | None = None
+    searches: list[SearchFacts] = Field(default_factory=list)
     funnel: Funnel | None = None

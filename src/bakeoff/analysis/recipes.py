@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
+from bakeoff.analysis.searches_model import SearchFacts
 from bakeoff.analysis.trials import flatten
 from bakeoff.records.specs import RecipeSpec
 from bakeoff.study.methods import is_simple
@@ -50,6 +51,23 @@ def read_proposals(study: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
     for name, entry in tuned.items() if isinstance(tuned, dict) else ():
         if isinstance(entry, dict) and isinstance(entry.get("proposals"), int):
             found[str(name)] = (entry["proposals"], str(entry.get("source") or ""))
+    return found
+
+
+def made_proposals(searches: Sequence[SearchFacts]) -> dict[str, tuple[int, str]]:
+    """How many settings the sweeps of a run did try for each recipe, whatever was declared.
+
+    Args:
+        searches: what they tried.
+
+    Returns:
+        Number (the most on any task) and source, with the time it took on all tasks, by recipe.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    for name in dict.fromkeys(one.recipe for one in searches):
+        own = [one for one in searches if one.recipe == name]
+        seconds = sum(one.seconds for one in own)
+        found[name] = (max(len(one.tried) for one in own), f"the sweep of this study, {seconds:.0f} s of compute")
     return found
 
 

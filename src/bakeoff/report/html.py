@@ -16,6 +16,7 @@ from bakeoff.report.data_quality_view import data_quality_view
 from bakeoff.report.examples_view import examples_view
 from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
+from bakeoff.report.searches_view import searches_view
 from bakeoff.report.task_figures import make_figures
 from bakeoff.report.texts import ExampleTexts
 from bakeoff.report.verdict_view import verdict_view
@@ -49,6 +50,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         analysis=analysis,
         verdict=verdict_view(analysis),
         funnel=funnel_view(analysis.funnel),
+        searches=searches_view(run, analysis.searches),
         tasks=tasks,
         policy=POLICY,
         light=palette.declarations(dark=False),

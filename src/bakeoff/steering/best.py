@@ -58,7 +58,7 @@ def write_best(sweeper: Sweeper, best: Mapping[Pair, Outcome], again: Mapping[Pa
                 "proposals": made,
                 "expected": one.score,
                 "remeasured": again.get((recipe, task)),
-                "settings": dict(one.proposal.settings),
+                "settings": dict(sorted(one.proposal.settings.items())),  # as records read back have them
             }
         )
     whole = {"best": BEST_VERSION, "study": search.study.name, "recipes": recipes, "tuned": tuned, "found": found}
