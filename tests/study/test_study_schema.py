@@ -26,7 +26,7 @@ TYPES: dict[str, Any] = {
     "number": (int, float),
 }
 KNOWN = {"$ref", "$defs", "$schema", "title", "description", "default", "type", "enum", "const", "anyOf", "pattern"}
-KNOWN |= {"properties", "required", "items", "additionalProperties", "propertyNames", "uniqueItems"}
+KNOWN |= {"properties", "required", "items", "additionalProperties", "patternProperties", "propertyNames", "uniqueItems"}
 KNOWN |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems"}
 KNOWN |= {"minLength", "maxLength", "minProperties", "maxProperties"}
 
@@ -65,7 +65,10 @@ def problems(schema: Any, value: Any, root: dict[str, Any], place: str = "") -> 
         yield from (f"{place}: no {key}" for key in schema.get("required", []) if key not in value)
         for key, item in value.items():
             yield from problems(schema.get("propertyNames", True), key, root, f"{place}.{key}")
-            below = schema.get("properties", {}).get(key, schema.get("additionalProperties", True))
+            matching = [below for pattern, below in schema.get("patternProperties", {}).items() if re.search(pattern, key)]
+            yield from (text for below in matching for text in problems(below, item, root, f"{place}.{key}"))
+            beyond = True if matching else schema.get("additionalProperties", True)
+            below = schema.get("properties", {}).get(key, beyond)
             yield from problems(below, item, root, f"{place}.{key}")
 
 

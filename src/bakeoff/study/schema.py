@@ -92,6 +92,9 @@ def _with_catalog(schema: Schema) -> None:
             schema["$defs"][owner]["properties"][kind].pop("default", None)
         _set(schema, "MatrixEntry", kind, {"type": "array", "minItems": 1, "items": reference})
     nullable = {"type": "null"}
+    label_map = {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/$defs/LabelMapEntry"}, nullable]}
+    for owner in ("SourceEntry", "TaskEntry"):
+        _set(schema, owner, "map", label_map)
     for kind in ("sampling", "augmentation"):
         _set(schema, "Treatment", kind, {"anyOf": [{"$ref": f"#/$defs/{kind}"}, nullable]})
     _set(schema, "TaskEntry", "dataset", _named("dataset"))
