@@ -226,7 +226,7 @@ def _analyse_task(
         standings=standings,
         no_skill=no_skill,
         label_ranges=label_ranges(standings, data.labels),
-        recipes=describe_recipes(list(specs.values()), reference, proposals),
+        recipes=describe_recipes(list(specs.values()), reference, proposals, data.sources),
         missed=missed_examples(sample[split], data.labels, missed) if sample else [],
     ), trials
 

@@ -12,6 +12,7 @@ from bakeoff.analysis.fallen import Fallen, left_of
 from bakeoff.analysis.gate import Opened
 from bakeoff.analysis.measuring import Evidence, gather
 from bakeoff.analysis.model import TaskAnalysis
+from bakeoff.analysis.sources import compare_sources
 from bakeoff.analysis.spending import read_spending
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.verdict import Facts, Rules, judge
@@ -113,6 +114,7 @@ def conclude(
         claims=[*of_claims, *said_answers.values()],
         expectations=expectations,
         tasks=compared,
+        sources=[told for one in evidence.values() if (told := compare_sources(one, spending.alpha)) is not None],
     )
 
 

@@ -49,6 +49,7 @@ def describe_data(task: TaskSpec, records: list[TrialRecord], splits: dict[str, 
         rare={split: is_rare(counts).tolist() for split, counts in positives.items()},
         rare_below=RARE_POSITIVES,
         imbalance={split: imbalance_ratio(counts) for split, counts in positives.items()},
+        sources=[str(name) for name in _training_fact(records, "sources", list) or []],
     )
 
 

@@ -199,11 +199,11 @@ def gather(task: TaskAnalysis, trials: Sequence[TrialAnalysis], tests: Mapping[s
     if not outputs:
         return None
     examples = len(next(iter(outputs.values())).ids)
-    groups = draw_groups(examples, _clusters(outputs)) if examples >= FEWEST_EXAMPLES else None
+    groups = draw_groups(examples, clusters_of(outputs)) if examples >= FEWEST_EXAMPLES else None
     return Evidence(task, own, outputs, groups, yardstick(task.kind, task.metric))
 
 
-def _clusters(outputs: Mapping[str, Outputs]) -> NDArray[np.int32] | None:
+def clusters_of(outputs: Mapping[str, Outputs]) -> NDArray[np.int32] | None:
     """What examples belong to: a dialogue, an article, else a context that several questions are on; None if to nothing."""
     first = next(iter(outputs.values()))
     clusters = first.clusters if first.clusters is not None or first.answers is None else first.answers.contexts

@@ -40,6 +40,7 @@ class DataFacts(Spec):
         rare: whether a label has too few positives for a score of its own to mean much, by split, [L].
         rare_below: positives below which a label is rare.
         imbalance: positives of the most frequent label over those of the rarest that has any, by split.
+        sources: the sources that the data are put together of; empty where there is one.
     """
 
     dataset: str
@@ -56,6 +57,7 @@ class DataFacts(Spec):
     rare: dict[str, list[bool]]
     rare_below: int
     imbalance: dict[str, Number]
+    sources: list[str] = Field(default_factory=list)
 
 
 class LabelRange(Spec):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from bakeoff.analysis.trial_model import FindingKind, LabelScores, MaybeNumber, Number, StoredState
 from bakeoff.records.specs import Spec
 
@@ -147,6 +149,7 @@ class RecipeFacts(Spec):
         tuned: where and how, as the study declares; empty otherwise.
         settings: every setting as text by dotted key.
         differences: settings that differ from the reference recipe's.
+        sources: of a task with several sources, those that it is trained on.
     """
 
     name: str
@@ -155,3 +158,4 @@ class RecipeFacts(Spec):
     tuned: str
     settings: dict[str, str]
     differences: list[Difference]
+    sources: list[str] = Field(default_factory=list)

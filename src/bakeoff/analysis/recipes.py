@@ -8,6 +8,7 @@ from typing import Any
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.searches_model import SearchFacts
 from bakeoff.analysis.trials import flatten
+from bakeoff.records.mixing import trained_sources
 from bakeoff.records.specs import RecipeSpec
 from bakeoff.study.methods import is_simple
 
@@ -71,13 +72,16 @@ def made_proposals(searches: Sequence[SearchFacts]) -> dict[str, tuple[int, str]
     return found
 
 
-def describe_recipes(recipes: list[RecipeSpec], reference: str, proposals: Mapping[str, tuple[int, str]]) -> list[RecipeFacts]:
+def describe_recipes(
+    recipes: list[RecipeSpec], reference: str, proposals: Mapping[str, tuple[int, str]], sources: Sequence[str] = ()
+) -> list[RecipeFacts]:
     """What each recipe of a task is.
 
     Args:
         recipes: the recipes, in the order of the plan.
         reference: name of the recipe that others are compared with; empty if there is none.
         proposals: how many settings were tried to arrive at a recipe, and where that is told, by recipe.
+        sources: the task's sources; empty where it has one.
 
     Returns:
         Their facts in the same order.
@@ -101,6 +105,7 @@ def describe_recipes(recipes: list[RecipeSpec], reference: str, proposals: Mappi
                     for key in keys
                     if here.get(key) != there.get(key)
                 ],
+                sources=trained_sources(recipe.treatment.mix if recipe.treatment else None, sources),
             )
         )
     return described

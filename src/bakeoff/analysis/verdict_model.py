@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from bakeoff.analysis.recipe_model import Difference
+from bakeoff.analysis.source_model import TaskSources
 from bakeoff.analysis.trial_model import MaybeNumber, Number
 from bakeoff.records.specs import Spec
 
@@ -357,6 +358,7 @@ class Conclusions(Spec):
         claims: the study's claims, then those of the verdict's rules.
         expectations: expected ranges and what came.
         tasks: comparisons by task.
+        sources: of each task with several sources, its test set source by source.
     """
 
     alpha: Number
@@ -373,3 +375,4 @@ class Conclusions(Spec):
     claims: list[ClaimAnswer]
     expectations: list[Expectation]
     tasks: list[TaskComparison]
+    sources: list[TaskSources] = Field(default_factory=list)

@@ -17,6 +17,7 @@ from bakeoff.report.examples_view import examples_view
 from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
 from bakeoff.report.searches_view import searches_view
+from bakeoff.report.sources_view import sources_view
 from bakeoff.report.task_figures import make_figures
 from bakeoff.report.texts import ExampleTexts
 from bakeoff.report.verdict_view import verdict_view
@@ -42,6 +43,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         sections: dict[str, Any] = {"health": health_view(trials), "examples": examples_view(task, texts or ExampleTexts())}
         sections["quality"] = data_quality_view(task, texts or ExampleTexts())
         sections["comparison"] = comparison_view(analysis, task)
+        sections["sources"] = sources_view(analysis, task)
         intervals = own_intervals(analysis, task)
         sections["intervals"] = {recipe: words.score_span(*ends) for recipe, ends in intervals.items()}
         figures = {**make_figures(run, task, trials, number, intervals), **comparison_figures(run, analysis, task, number)}
