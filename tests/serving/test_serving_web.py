@@ -110,14 +110,14 @@ def test_answers_are_those_of_the_predictor(client: Client, order: ServeOrder) -
 
 
 def test_pairs_and_questions(client: Client) -> None:
-    status, found = client.predict({"texts": ["a", "b"], "seconds": ["c", "d"], "model": "pairs-lora"})
+    status, found = client.predict({"pairs": [["a", "c"], ["b", "d"]], "model": "pairs-lora"})
     assert (status, [len(row["labels"]) for row in found["predictions"]]) == (200, [1, 1])
-    status, found = client.predict({"texts": ["who?"], "seconds": ["the happy day"], "model": "questions-full"})
+    status, found = client.predict({"pairs": [["who?", "the happy day"]], "model": "questions-full"})
     assert status == 200
     assert found["predictions"][0]["answer"] is not None
-    for wrong in ({"texts": ["a"], "model": "pairs-lora"}, {"texts": ["a"], "seconds": ["b", "c"], "model": "pairs-lora"}):
+    for wrong in ({"texts": ["a"], "model": "pairs-lora"}, {"pairs": [["a"]], "model": "pairs-lora"}, {"pairs": [["a", "b"]]}):
         assert client.predict(wrong)[0] == 422
-    assert client.predict({**BODY, "seconds": ["x"]})[0] == 422
+    assert client.predict({**BODY, "pairs": [["a", "b"]]})[0] == 422
 
 
 def test_states_and_models(client: Client) -> None:

@@ -47,7 +47,7 @@ def command(
     port: Port = 8000,
     hosts: Hosts = None,
     token_file: TokenFile = None,
-    body_bytes: BodyBytes = 1_000_000,
+    body_bytes: BodyBytes = 4_000_000,
     body_seconds: BodySeconds = 0.8,
     rows: Rows = 1_000,
     queue_seconds: QueueSeconds = 0.8,

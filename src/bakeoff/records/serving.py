@@ -230,7 +230,7 @@ class ServeOrder(Order):
     port: int = Field(default=8000, ge=0, le=65535)
     hosts: list[str] = Field(default_factory=list)
     needs_token: bool = False
-    body_bytes: int = Field(default=1_000_000, ge=1_000)
+    body_bytes: int = Field(default=4_000_000, ge=1_000)
     body_seconds: float = Field(default=0.8, gt=0)
     rows: int = Field(default=1_000, ge=1)
     queue_seconds: float = Field(default=0.8, gt=0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 import bakeoff
 from bakeoff.errors import BakeoffError
@@ -104,7 +104,8 @@ class State(Strict):
     version: str
 
 
-Text = Annotated[str, StringConstraints(max_length=1_000_000)]
+LETTER_BYTES = 40
+"""Bytes of a body that a letter may need: a text that is too long is told so by itself, and not cut off with its body."""
 Responses = dict[int | str, dict[str, Any]]
 REFUSALS: Responses = {
     400: {"model": Problem, "description": "no JSON, or the server was called by a wrong name"},
@@ -119,28 +120,34 @@ ALWAYS: Responses = {status: REFUSALS[status] for status in (400, 408, 413, 415)
 GUARDED: Responses = {**ALWAYS, 401: REFUSALS[401]}
 
 
-def make_request(order: ServeOrder) -> type[BaseModel]:
-    """The model of a request: it knows the names of the models and the limits.
+def make_request(order: ServeOrder) -> Any:
+    """The type of a request: it knows names and limits, so that the schema refuses what the server would.
 
     Args:
         order: the order.
 
     Returns:
-        A pydantic model.
+        A pydantic model; the union of two, where some models read one text a row and others two.
     """
-    names = [served.name for served in order.models]
-
-    class PredictRequest(Strict):
-        """Texts to be answered."""
-
-        texts: list[Text] = Field(min_length=1, max_length=order.rows, description="the texts, or questions")
-        seconds: list[Text] | None = Field(
-            default=None, max_length=order.rows, description="other texts of pairs, or contexts; one a text"
-        )
-        model: str = Field(default=names[0], description="which model", json_schema_extra={"enum": [*names]})
-        scores: bool = Field(default=True, description="whether scores of all labels are told")
-
-    return PredictRequest
+    default = order.models[0].name
+    text: Any = Annotated[str, StringConstraints(max_length=order.body_bytes // LETTER_BYTES)]
+    row: Any = Annotated[list[text], Field(min_length=2, max_length=2)]
+    kinds = []
+    for pairs, key, item, words in (
+        (False, "texts", text, "texts"),
+        (True, "pairs", row, "pairs of texts, or of question and context"),
+    ):
+        names = tuple(served.name for served in order.models if served.pairs is pairs)
+        if not names:
+            continue
+        model = Field(default=default, description="which") if default in names else Field(description="which")
+        fields: dict[str, Any] = {
+            key: (list[item], Field(min_length=1, max_length=order.rows, description=words)),
+            "model": (Literal[names], model),
+            "scores": (bool, Field(default=True, description="whether scores of all labels are told")),
+        }
+        kinds.append(create_model(f"Predict{key.capitalize()}", __base__=Strict, __doc__=f"Answer {words}.", **fields))
+    return kinds[0] if len(kinds) == 1 else kinds[0] | kinds[1]
 
 
 def make_application(order: ServeOrder, batcher: Batcher, meter: Meter) -> FastAPI:
@@ -233,17 +240,12 @@ def describe(served: Served) -> Described:
 
 def _add_predict(app: FastAPI, order: ServeOrder, batcher: Batcher) -> None:
     places = {served.name: place for place, served in enumerate(order.models)}
-    request_model = make_request(order)
 
     async def predict(request: Any) -> Answers:
         """Answer texts."""
-        place = places.get(request.model)
-        if place is None:
-            raise HTTPException(422, f"there is no model {request.model[:80]!r}; one of {', '.join(places)}")
-        served = order.models[place]
-        texts = Texts(request.texts, request.seconds)
-        if served.pairs != (texts.second is not None) or (texts.second is not None and len(texts.second) != len(texts.first)):
-            raise HTTPException(422, "the model reads two texts a row" if served.pairs else "the model reads one text a row")
+        place = places[request.model]
+        rows = getattr(request, "pairs", None)
+        texts = Texts(request.texts) if rows is None else Texts([row[0] for row in rows], [row[1] for row in rows])
         if not batcher.is_ready:
             raise HTTPException(503, "the models are not loaded", {"Retry-After": AGAIN_SECONDS})
         try:
@@ -252,9 +254,9 @@ def _add_predict(app: FastAPI, order: ServeOrder, batcher: Batcher) -> None:
             raise HTTPException(503, "more waits than can be answered in time", {"Retry-After": AGAIN_SECONDS}) from error
         except BakeoffError as error:
             raise HTTPException(422, error.what) from error
-        return _answers(served, said, request.scores)
+        return _answers(order.models[place], said, request.scores)
 
-    predict.__annotations__["request"] = request_model
+    predict.__annotations__["request"] = make_request(order)
     app.post("/predict", responses={**GUARDED, 422: REFUSALS[422], 503: REFUSALS[503]})(predict)
 
     @app.exception_handler(RequestValidationError)

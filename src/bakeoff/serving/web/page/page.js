@@ -85,8 +85,9 @@ async function ask(event) {
   button.disabled = true;
   const began = performance.now();
   try {
-    const body = { model: model.name, texts: [part("text").value] };
-    if (model.pairs) body.seconds = [part("second").value];
+    const body = { model: model.name };
+    if (model.pairs) body.pairs = [[part("text").value, part("second").value]];
+    else body.texts = [part("text").value];
     const answer = await fetch("predict", {
       method: "POST",
       headers: { "content-type": "application/json", ...headers() },
