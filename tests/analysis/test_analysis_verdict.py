@@ -255,6 +255,8 @@ def test_a_claim_that_holds_alone_is_undecided_beside_many(tmp_path: Path) -> No
 def test_any_of_needs_one_and_all_of_needs_each(tmp_path: Path) -> None:
     found = concluded(tmp_path, {"claims": ["any of [asl, tfidf] beats bce", "all of [asl, tfidf] beat bce"]})
     assert [claim.answer for claim in found.claims] == ["supported", "refuted"]
+    assert "it pays for choosing the best of 2" in found.claims[0].reason
+    assert "it pays" not in found.claims[1].reason
 
 
 def test_examples_that_belong_together_are_one_unit_of_the_test_set(tmp_path: Path) -> None:

@@ -247,6 +247,8 @@ def _inferred(asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evide
     any_part = isinstance(statement, Several) and statement.how == "any"
     facts = found_in(known, any_part) if known else "no trial of this task has test scores"
     sure = because(found, judged.sides.two_sided, corrected, Family(len(now.judged), now.spending))
+    if sure and any_part and len(parts) > 1 and found != "refuted":
+        sure += f" (it pays for choosing the best of {len(parts)})"
     if deciding is not now:
         sure = earlier_words(found, deciding.corrected[statement], deciding.spending)
     return ClaimAnswer(

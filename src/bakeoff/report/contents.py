@@ -18,7 +18,7 @@ def add_contents(page: str) -> str:
         page: the page, with `PLACE` where the list goes; texts in headings are escaped.
 
     Returns:
-        The page with a list of links to its parts: a line a section, with its parts behind it.
+        The page with a list of links to its parts: a line a section with its parts, sections without parts in one line.
     """
     numbers = itertools.count(1)
     lines: list[list[str]] = []
@@ -34,5 +34,18 @@ def add_contents(page: str) -> str:
         return f'<h{level} id="{identity}">{text}</h{level}>'
 
     marked = _HEADING.sub(mark, page)
-    items = "".join(f"<li>{' · '.join(links)}</li>" for links in lines)
+    items = "".join(f"<li>{' · '.join(links)}</li>" for links in _joined(lines))
     return marked.replace(PLACE, f'<nav aria-label="Contents"><ul>{items}</ul></nav>' if lines else "", 1)
+
+
+def _joined(lines: list[list[str]]) -> list[list[str]]:
+    """Sections without parts that follow one another share a line."""
+    found: list[list[str]] = []
+    alone = False
+    for links in lines:
+        if alone and len(links) == 1:
+            found[-1] += links
+        else:
+            found.append(list(links))
+        alone = len(links) == 1
+    return found
