@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import bakeoff
 from bakeoff.errors import FormatError, RunError
+from bakeoff.records.environment import source_hash
 from bakeoff.records.files import sha256_file
 from bakeoff.records.paths import RunFolder, TrialFolder
 from bakeoff.records.results import Result, State, TrialState, read_complete
@@ -112,7 +113,8 @@ def read_inputs(run: RunFolder) -> dict[str, str]:
         run: the run folder.
 
     Returns:
-        Hash by path in the run folder; a file that does not exist is left out. `bakeoff` is the version of the program.
+        Hash by path in the run folder; a file that does not exist is left out. `bakeoff` is the program: its
+        version and the beginning of the hash of its code.
     """
     plans = read_plans(run)
     paths = [
@@ -126,4 +128,4 @@ def read_inputs(run: RunFolder) -> dict[str, str]:
         folder = run.trial(spec.id)
         paths += [folder.result, folder.state, folder.circumstances]
     found = {str(path.relative_to(run.root)): sha256_file(path) for path in paths if path.is_file()}
-    return {"bakeoff": bakeoff.__version__, **dict(sorted(found.items()))}
+    return {"bakeoff": f"{bakeoff.__version__}+{source_hash()[:12]}", **dict(sorted(found.items()))}

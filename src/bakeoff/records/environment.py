@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sys
@@ -43,6 +44,20 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@lru_cache(maxsize=1)
+def source_hash() -> str:
+    """Hash of Bakeoff's own code: two checkouts of one version are not the same program.
+
+    Returns:
+        64 hexadecimal digits over every Python file of the package, in the order of their paths.
+    """
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def available_cores() -> int:
@@ -91,7 +106,7 @@ def environment() -> dict[str, Any]:
     """The whole record.
 
     Returns:
-        Python, platform, processor, cores, memory in bytes, package versions.
+        Python, platform, processor, cores, memory in bytes, package versions, and the beginning of the hash of our own code.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {
@@ -101,4 +116,5 @@ def environment() -> dict[str, Any]:
         "cores": available_cores(),
         "memory_bytes": memory,
         "packages": package_versions(),
+        "source": source_hash()[:12],
     }
