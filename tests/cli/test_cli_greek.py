@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
+from bakeoff.analysis.folder import read_plans
 from bakeoff.data.dataset import open_dataset
-from bakeoff.records.paths import Home
+from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.results import Outputs, Result
 from bakeoff.testing.models import make_tiny_model
 
@@ -75,7 +76,9 @@ def test_from_a_file_to_a_report(call: Call, rows: list[tuple[str, str]], tmp_pa
     assert "does not know" not in checked.out  # the tokenizer has every letter
     run = call("run", "μελέτη.yaml", "--run-dir", "run")
     assert run.code == 0, run.err
-    dataset = open_dataset(next((Home.default().root / "datasets").glob("*/*/dataset.json")).parent)
+    (plan,) = read_plans(RunFolder(Path("run"))).values()
+    task = plan.trials[0].task
+    dataset = open_dataset(Home.default().datasets / task.dataset / task.fingerprint)
     assert set(dataset.labels) == {"καλή", "κακή"}
     stored = [
         (text, dataset.labels[int(target.argmax())])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from bakeoff.errors import RunError
 from bakeoff.records.mixing import choosing
 from bakeoff.records.paths import RunFolder, TrialFolder
 from bakeoff.records.results import Outputs
-from bakeoff.records.specs import Plan, TaskSpec
+from bakeoff.records.specs import Plan, TaskSpec, TrialSpec
 from bakeoff.study.methods import is_simple
 
 Records = Mapping[str, TrialRecord]
@@ -134,7 +135,7 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
     phase = chosen_phase(read.plans)
     plan, records, study, notes = read.plans[phase], read.records, read.study, read.notes
     decisions = read_decisions(read.run, read.plans, notes)
-    searches = describe_searches(read.run, read.plans, records, tests, notes)
+    searches = describe_searches(read.run, read.plans, records, partial(_score_on_test, records, tests), notes)
     budgets = {**read_proposals(study), **made_proposals(searches)}
     tasks, trials = [], {}
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
@@ -229,6 +230,15 @@ def _analyse_task(
         recipes=describe_recipes(list(specs.values()), reference, proposals, data.sources),
         missed=missed_examples(sample[split], data.labels, missed) if sample else [],
     ), trials
+
+
+def _score_on_test(records: Records, tests: TestOutputs, trial: TrialSpec) -> float | None:
+    """A trial's score on test in its task's metric, by what was fitted on validation; None while test is closed."""
+    if tests is None or trial.id not in tests:
+        return None
+    record, measure = records[trial.id], yardstick(trial.task.kind, trial.task.metric)
+    fitted = fit(measure, chosen_examples(record, Outputs.read(record.folder.validation)))
+    return float(score_split(measure, tests[trial.id], fitted).scores[measure.rule][measure.metric])
 
 
 def _outputs(record: TrialRecord, tests: TestOutputs) -> dict[str, Outputs]:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bakeoff.analysis.folder import TrialRecord
 from bakeoff.analysis.funnel import trial_seconds
-from bakeoff.analysis.scoring import fit, score_split, yardstick
 from bakeoff.analysis.searches_model import Gain, SearchFacts, Tried
 from bakeoff.catalog import registry
 from bakeoff.errors import FormatError
 from bakeoff.records.decisions import Proposal
 from bakeoff.records.files import number, read_lines
 from bakeoff.records.paths import RunFolder
-from bakeoff.records.results import Outputs
 from bakeoff.records.specs import Plan, TrialSpec
 
 LEAST_SCORED = 6
 PARTS = 3
 AGAIN = "-again"
 """What the name of the phase ends in that runs the best and the declared settings of a search once more."""
-Tests = Mapping[str, Outputs] | None
+OnTest = Callable[[TrialSpec], float | None]
+"""What scores a trial on test: None for one without outputs there, and for all while test stays closed."""
 
 
 def read_proposals_of(run: RunFolder, phase: str, notes: list[str]) -> list[Proposal]:
@@ -46,7 +45,7 @@ def read_proposals_of(run: RunFolder, phase: str, notes: list[str]) -> list[Prop
 
 
 def describe_searches(
-    run: RunFolder, plans: Mapping[str, Plan], records: Mapping[str, TrialRecord], tests: Tests, notes: list[str]
+    run: RunFolder, plans: Mapping[str, Plan], records: Mapping[str, TrialRecord], on_test: OnTest, notes: list[str]
 ) -> list[SearchFacts]:
     """What every search of a run tried and found.
 
@@ -54,7 +53,7 @@ def describe_searches(
         run: the run folder.
         plans: its plans by phase.
         records: its trials by id.
-        tests: test outputs by trial id; None while test stays closed.
+        on_test: scores a trial on test.
         notes: gets a line for what cannot be read.
 
     Returns:
@@ -70,7 +69,7 @@ def describe_searches(
             specs = {trial.id: trial for trial in plans[phase].trials}
             if all(trial in records for one in own for trial in one.trials) and own[0].trials[0] in specs:
                 measured = _again(again, recipe, task)
-                found.append(_search(own, specs[own[0].trials[0]], records, measured, tests))
+                found.append(_search(own, specs[own[0].trials[0]], records, measured, on_test))
     return found
 
 
@@ -84,7 +83,7 @@ def _search(
     first: TrialSpec,
     records: Mapping[str, TrialRecord],
     again: Mapping[str, list[TrialSpec]],
-    tests: Tests,
+    on_test: OnTest,
 ) -> SearchFacts:
     metric = first.task.metric
     lower = not registry.metric(metric.partition("@")[0]).higher_is_better
@@ -102,7 +101,7 @@ def _search(
             Tried(number=one.number, settings=settings, state=state, score=scores[one.number], best=shown, repeats=one.repeats)
         )
     promised = _gained("the sweep: seeds and examples that chose", scores[own[0].number], scores.get(best, math.nan), lower, 1)
-    gains = [promised, *_measured_again(again, records, tests, metric, lower)]
+    gains = [promised, *_measured_again(again, records, on_test, metric, lower)]
     return SearchFacts(
         recipe=own[0].recipe,
         task=own[0].task,
@@ -130,24 +129,24 @@ def _gained(where: str, declared: float, best: float, lower: bool, seeds: int) -
 
 
 def _measured_again(
-    again: Mapping[str, list[TrialSpec]], records: Mapping[str, TrialRecord], tests: Tests, metric: str, lower: bool
+    again: Mapping[str, list[TrialSpec]], records: Mapping[str, TrialRecord], on_test: OnTest, metric: str, lower: bool
 ) -> list[Gain]:
     best, declared = again["best"], again["declared"] or again["best"]
     if not best:
         return []
     ids = [[trial.id for trial in trials] for trials in (declared, best)]
-    known, found = (_mean(one, records, metric) for one in ids)
-    gains = [_gained("validation, fresh seeds", known, found, lower, len(best))]
-    if tests is not None and all(trial in tests for one in ids for trial in one):
-        scored = [statistics.fmean(_on_test(trial, records, tests) for trial in trials) for trials in (declared, best)]
-        gains.append(_gained("test, fresh seeds: examples that chose nothing", scored[0], scored[1], lower, len(best)))
+    before, after = (_mean(one, records, metric) for one in ids)
+    gains = [_gained("validation, fresh seeds", before, after, lower, len(best))]
+    known, found = (_mean_on_test(one, on_test) for one in (declared, best))
+    if known is not None and found is not None:
+        gains.append(_gained("test, fresh seeds: examples that chose nothing", known, found, lower, len(best)))
     return gains
 
 
-def _on_test(trial: TrialSpec, records: Mapping[str, TrialRecord], tests: Mapping[str, Outputs]) -> float:
-    measure = yardstick(trial.task.kind, trial.task.metric)
-    fitted = fit(measure, Outputs.read(records[trial.id].folder.validation))
-    return float(score_split(measure, tests[trial.id], fitted).scores[measure.rule][measure.metric])
+def _mean_on_test(trials: Sequence[TrialSpec], on_test: OnTest) -> float | None:
+    scores = [on_test(trial) for trial in trials]
+    known = [score for score in scores if score is not None]
+    return statistics.fmean(known) if len(known) == len(scores) else None
 
 
 def _importance(own: Sequence[Proposal], scores: Mapping[int, float]) -> dict[str, float]:
