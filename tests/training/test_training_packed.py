@@ -102,6 +102,20 @@ def test_packed_batches_give_logits_and_gradients_of_padded_ones(model_of: Model
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_trains_packed_rows_of_every_family(model_of: ModelOf, family: Family) -> None:
+    """Rotating positions make float32 of queries and keys, beside values in bfloat16."""
+    model = Classifier(Backbone(model_of(family), "last"), 3, seed=1)
+    lengths = lengths_of(5)
+    batch = make_batch(random_store(lengths, 50, 5), "train", np.arange(len(lengths)))
+    exact = model(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = model(batch)
+    rough.float().sum().backward()
+    torch.testing.assert_close(rough.float(), exact, rtol=0.1, atol=0.1)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("packed", [None, False])
 def test_a_row_does_not_depend_on_its_batch(model_of: ModelOf, family: Family, pooling: Pooling, packed: bool | None) -> None:

@@ -208,7 +208,7 @@ class TrialAnalysis(Spec):
         curve_steps: optimizer steps at which the training loss was logged (at most 200 points).
         curve_loss: the loss there.
         seconds: duration of the last attempt, or None if unknown.
-        peak_bytes: largest resident memory, or None if unknown.
+        peak_bytes: most memory held on its GPU, or largest resident memory without one; None if unknown.
         attempts: attempts made, or None if unknown.
         machine: what it ran on, in words by key.
         environment: versions and hardware, in words by key.

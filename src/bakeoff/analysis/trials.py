@@ -55,7 +55,7 @@ def describe_trial(record: TrialRecord, scored: Scored | None) -> TrialAnalysis:
     if circumstances is not None:
         facts = {
             "seconds": circumstances.seconds,
-            "peak_bytes": circumstances.peak_bytes,
+            "peak_bytes": circumstances.device_peak_bytes or circumstances.peak_bytes,
             "attempts": circumstances.attempts,
             "machine": flatten(circumstances.machine),
             "environment": flatten(circumstances.environment),

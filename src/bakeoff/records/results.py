@@ -120,6 +120,7 @@ class Outcome(Spec):
         traceback: last lines of the traceback, for a fault of ours.
         seconds: from the child's start to its end.
         peak_bytes: largest resident memory.
+        device_peak_bytes: most memory that torch held on the GPU; 0 without one.
         imported: modules that were imported after the fork (should be none).
         machine: what the child ran on: device, threads, precision, versions.
         deviations: what the machine forced, in words.
@@ -133,6 +134,7 @@ class Outcome(Spec):
     traceback: str = ""
     seconds: float = 0.0
     peak_bytes: int = 0
+    device_peak_bytes: int = 0
     imported: list[str] = Field(default_factory=list)
     machine: dict[str, Any] = Field(default_factory=dict)
     deviations: list[str] = Field(default_factory=list)
@@ -222,6 +224,7 @@ class Circumstances(Spec):
         environment: versions, processor and memory of the machine (see `records.environment`).
         machine: what the child says that it ran on: device, threads, precision.
         peak_bytes: largest resident memory of the child.
+        device_peak_bytes: most memory that torch held on the GPU; 0 without one.
         peaks: largest figures that the runner saw, by the keys of `monitor.jsonl`; of what is free, the smallest.
         imported: modules that the child imported after the fork (should be none).
         deviations: what the machine forced, in words.
@@ -239,6 +242,7 @@ class Circumstances(Spec):
     environment: dict[str, Any] = Field(default_factory=dict)
     machine: dict[str, Any] = Field(default_factory=dict)
     peak_bytes: int = 0
+    device_peak_bytes: int = 0
     peaks: dict[str, Any] = Field(default_factory=dict)
     imported: list[str] = Field(default_factory=list)
     deviations: list[str] = Field(default_factory=list)

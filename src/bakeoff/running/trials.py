@@ -123,6 +123,7 @@ def write_circumstances(order: RunOrder, turn: Turn, attempt: AttemptFolder, liv
         environment=environment(),
         machine=outcome.machine,
         peak_bytes=outcome.peak_bytes,
+        device_peak_bytes=outcome.device_peak_bytes,
         peaks=lived.peaks,
         imported=outcome.imported,
         deviations=outcome.deviations,

@@ -160,6 +160,8 @@ def packed_attention(
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = key.repeat_interleave(shared, dim=1), value.repeat_interleave(shared, dim=1)
+    # rotating positions are float32, and so are queries and keys that they turned: autocast would convert these as well
+    query, key = query.to(value.dtype), key.to(value.dtype)
     causal = bool(getattr(module, "is_causal", False))
     flat = [part[0].transpose(0, 1) for part in (query, key, value)]
     parts = []

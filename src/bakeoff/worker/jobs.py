@@ -427,6 +427,7 @@ def run_job(root: Path) -> int:
         update={
             "seconds": round(time.monotonic() - began, 3),
             "peak_bytes": peak_bytes(),
+            "device_peak_bytes": _device_peak_bytes(),
             "imported": sorted(set(sys.modules) - known),
             "machine": {"packages": package_versions(), "device": _device()},
         }
@@ -446,3 +447,8 @@ def _device() -> str:
     if torch is not None and torch.cuda.is_initialized():
         return str(torch.cuda.get_device_name())
     return "cpu"
+
+
+def _device_peak_bytes() -> int:
+    torch = sys.modules.get("torch")
+    return int(torch.cuda.max_memory_reserved()) if torch is not None and torch.cuda.is_initialized() else 0
