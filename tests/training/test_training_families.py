@@ -134,6 +134,7 @@ def test_it_is_trained_taken_up_saved_and_loaded(
     assert facts["packed"]
     assert facts["note"] == ""
     assert bool(facts.get("base_sha256")) == (method != "full")
+    assert facts.get("base_sha256_after") == facts.get("base_sha256")
     if method == "lora":
         assert facts["anatomy"]["mergeable"]
         assert facts["anatomy"]["merged_difference"] > 0  # something was merged

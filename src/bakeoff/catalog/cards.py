@@ -204,7 +204,10 @@ class DatasetCard(Card):
     Attributes:
         task: the kind of task it is for.
         labels: label names in the order of their ids.
-        expected: published number of rows by split.
+        expected: number of rows by split that its files give, whichever way they came.
+        published: number of rows by split as its owner publishes them, a test set without public labels included; empty where
+            it is the same as `expected`, or not known.
+        metrics: what its owner's leaderboard reports, the first one first; empty where there is none.
         terms: licence and owner.
         hub: where `bakeoff fetch` finds it; None if it is not on the hub.
         packaged: whether it ships with Bakeoff (then it is imported when first used).
@@ -214,6 +217,8 @@ class DatasetCard(Card):
     task: str = "multilabel"
     labels: tuple[str, ...] = ()
     expected: dict[str, int] = field(default_factory=dict)
+    published: dict[str, int] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
     terms: str = ""
     hub: HubFiles | None = None
     packaged: bool = False

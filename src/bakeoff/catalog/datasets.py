@@ -31,6 +31,15 @@ SST2_LABELS = ("negative", "positive")
 MRPC_LABELS = ("not_equivalent", "equivalent")
 SQUAD_LABELS = ("unanswerable", "answerable")
 
+GLUE_COMMIT = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
+
+
+def _labelled(repository: str, commit: str, folder: str) -> HubFiles:
+    """The two parts with public labels, as the hub has them; the first is cut for validation, the second is the test."""
+    files = {split: f"{folder}/{split}-00000-of-00001.parquet" for split in ("train", "validation")}
+    return HubFiles(repository, commit, files)
+
+
 DATASETS = (
     DatasetCard(
         name="goemotions",
@@ -90,7 +99,10 @@ DATASETS = (
         source="Dolan and Brockett, Automatically Constructing a Corpus of Sentential Paraphrases, IWP 2005",
         path="bakeoff.data.glue:read_mrpc",
         labels=MRPC_LABELS,
+        published={"train": 3_668, "validation": 408, "test": 1_725},
+        metrics=("f1", "accuracy"),
         terms="research use",
+        hub=_labelled("nyu-mll/glue", GLUE_COMMIT, "mrpc"),
     ),
     DatasetCard(
         name="rte",
@@ -100,7 +112,10 @@ DATASETS = (
         path="bakeoff.data.glue:read_rte",
         labels=RTE_LABELS,
         expected={"train": 2_490 - 277, "validation": 277, "test": 277},
+        published={"train": 2_490, "validation": 277, "test": 3_000},
+        metrics=("accuracy",),
         terms="research use",
+        hub=_labelled("nyu-mll/glue", GLUE_COMMIT, "rte"),
     ),
     DatasetCard(
         name="sst2",
@@ -110,7 +125,10 @@ DATASETS = (
         path="bakeoff.data.glue:read_sst2",
         labels=SST2_LABELS,
         expected={"train": 67_349 - 872, "validation": 872, "test": 872},
+        published={"train": 67_349, "validation": 872, "test": 1_821},
+        metrics=("accuracy",),
         terms="research use",
+        hub=_labelled("nyu-mll/glue", GLUE_COMMIT, "sst2"),
     ),
     DatasetCard(
         name="squad_v2",
@@ -119,6 +137,9 @@ DATASETS = (
         source="Rajpurkar, Jia and Liang, Know What You Don't Know: Unanswerable Questions for SQuAD, ACL 2018",
         path="bakeoff.data.squad:read_folder",
         labels=SQUAD_LABELS,
+        published={"train": 130_319, "validation": 11_873},
+        metrics=("answer_f1", "exact_match"),
         terms="CC BY-SA 4.0",
+        hub=_labelled("rajpurkar/squad_v2", "3ffb306f725f7d2ce8394bc1873b24868140c412", "squad_v2"),
     ),
 )

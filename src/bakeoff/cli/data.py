@@ -189,6 +189,12 @@ def _print(facts: DatasetDescription) -> None:
 
     out = console()
     out.print(safe(f"{facts.name}: {facts.summary}\nfrom: {facts.origin}\nterms: {facts.terms}"))
+    if facts.published:
+        out.print(safe(f"published: {', '.join(f'{split} {rows:,}' for split, rows in facts.published.items())} rows"))
+    if facts.splitting:
+        out.print(safe(f"splits: {facts.splitting}"))
+    if facts.metrics:
+        out.print(safe(f"its owner reports: {', '.join(facts.metrics)}"))
     out.print(safe(f"fingerprint: {facts.fingerprint}\nfolder: {facts.folder}"))
     out.print(make_table(SPLIT_COLUMNS, _splits(facts)))
     counts = [

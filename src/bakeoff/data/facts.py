@@ -109,6 +109,9 @@ class DatasetDescription:
         fingerprint: hash of its content.
         folder: where it is stored.
         terms: licence and owner.
+        splitting: how splits were drawn that its owner does not publish; empty where none was.
+        published: rows by split as its owner publishes them; empty where that is not known.
+        metrics: what its owner's leaderboard reports.
         labels: label names.
         splits: facts by split.
         examples: some rows.
@@ -122,6 +125,9 @@ class DatasetDescription:
     fingerprint: str
     folder: str
     terms: str
+    splitting: str
+    published: dict[str, int]
+    metrics: list[str]
     labels: list[str]
     splits: dict[str, SplitFacts]
     examples: list[Example]
@@ -222,6 +228,9 @@ def describe_dataset(dataset: Dataset, examples: int = 3) -> DatasetDescription:
         fingerprint=dataset.fingerprint,
         folder=str(dataset.folder),
         terms=str(dataset.card["terms"]),
+        splitting=str(dataset.card.get("splitting", "")),
+        published=dict(card.published or card.expected),
+        metrics=list(card.metrics),
         labels=list(dataset.labels),
         splits={split: _split_facts(dataset, split) for split in dataset.splits},
         examples=_examples(dataset, "train", examples),

@@ -79,7 +79,23 @@ def fetch_dataset(home: Home, name: str, progress: Progress | None = None) -> Da
     raw = home.datasets / ".raw" / name / card.hub.revision
     repository = Repository(card.hub.repository, "dataset", card.hub.revision)
     fetch_files(repository, sorted(card.hub.files.values()), raw, progress)
-    return import_dataset(home, name, raw)
+    dataset = import_dataset(home, name, raw)
+    _check_published(card, dataset, raw)
+    return dataset
+
+
+def _check_published(card: DatasetCard, dataset: Dataset, folder: Path) -> None:
+    """The hub's files hold all rows of the splits that they are, however these are divided here."""
+    assert card.hub is not None
+    known = {split: rows for split, rows in card.published.items() if split in card.hub.files}
+    found = sum(dataset.size(split) for split in dataset.splits)
+    if known and found != sum(known.values()):
+        said = " and ".join(f"{rows:,} of {split}" for split, rows in known.items())
+        raise DataError(
+            f"this is not {card.name} as published: {found:,} rows in all, not {said}",
+            str(folder),
+            "check HF_ENDPOINT; it serves another dataset",
+        )
 
 
 def packaged_folder(name: str) -> Path:

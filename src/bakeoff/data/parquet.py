@@ -1,8 +1,10 @@
-"""Reads splits from Parquet files with the columns text, labels and id, as the hub has them."""
+"""Reads Parquet files as the hub has them: any columns, or whole splits with the columns text, labels and id."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,32 +70,68 @@ def read_parquet(name: str, folder: Path, files: dict[str, list[Path]], labels: 
     return Import(name, labels, splits, {split: {} for split in splits}, sources)
 
 
-def _load(path: Path) -> Any:
+@dataclass(frozen=True)
+class Layout:
+    """How a published Parquet file is laid out.
+
+    Attributes:
+        columns: the columns that are read.
+        labels: label names in the order of their ids; where the hub wrote names into the file, they must be these.
+        label_column: the column of the labels; empty if it has none.
+        remedy: what to do about another file.
+    """
+
+    columns: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    label_column: str = ""
+    remedy: str = REMEDY
+
+
+def read_columns(path: Path, layout: Layout) -> Iterator[tuple[Any, ...]]:
+    """The rows of a Parquet file.
+
+    Args:
+        path: the file.
+        layout: what it must look like.
+
+    Returns:
+        Values of the columns, a row at a time, as Python has them; None where a value is null.
+
+    Raises:
+        DataError: if it is no Parquet file, lacks a column, has other label names, or a text is not UTF-8.
+        MissingPackageError: if pyarrow is not installed.
+    """
+    table = _load(path, layout)
+    missing = [column for column in layout.columns if column not in table.column_names]
+    if missing:
+        raise DataError(f"the column {missing[0]} is missing", str(path), layout.remedy)
+    if layout.label_column:
+        _check_names(path, table, layout)
+    try:
+        columns = [table.column(column).to_pylist() for column in layout.columns]
+    except UnicodeDecodeError as error:
+        raise DataError(f"a text is not UTF-8: {error}", str(path), layout.remedy) from error
+    return zip(*columns, strict=True)
+
+
+def _load(path: Path, layout: Layout) -> Any:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingPackageError("pyarrow", "reading Parquet files", "data") from error
     try:
-        return pq.ParquetFile(path).read(columns=list(COLUMNS))
+        return pq.ParquetFile(path).read(columns=list(layout.columns))
     except (pa.ArrowException, OSError) as error:
         # the first line is Arrow's own sentence, the rest its C++ stack
-        raise DataError(f"not a readable Parquet file: {str(error).splitlines()[0]}", str(path), REMEDY) from error
+        raise DataError(f"not a readable Parquet file: {str(error).splitlines()[0]}", str(path), layout.remedy) from error
 
 
 def _read_file(path: Path, labels: tuple[str, ...], faults: Faults) -> list[Row]:
-    table = _load(path)
-    missing = [column for column in COLUMNS if column not in table.column_names]
-    if missing:
-        raise DataError(f"the column {missing[0]} is missing", str(path), REMEDY)
-    _check_names(path, table, labels)
     known = set(range(len(labels)))
     rows = []
-    try:
-        columns = [table.column(column).to_pylist() for column in COLUMNS]
-    except UnicodeDecodeError as error:
-        raise DataError(f"a text is not UTF-8: {error}", str(path), REMEDY) from error
-    for number, (text, positions, row_id) in enumerate(zip(*columns, strict=True), start=1):
+    given = read_columns(path, Layout(COLUMNS, labels, label_column="labels"))
+    for number, (text, positions, row_id) in enumerate(given, start=1):
         problem = _problem(text, positions, row_id, known)
         if problem:
             faults.add(path, number, problem)
@@ -114,15 +152,17 @@ def _problem(text: Any, positions: Any, row_id: Any, known: set[int]) -> str:
     return ""
 
 
-def _check_names(path: Path, table: Any, labels: tuple[str, ...]) -> None:
+def _check_names(path: Path, table: Any, layout: Layout) -> None:
     """Compare the label names that the hub writes into the file's metadata, where they are."""
     metadata = (table.schema.metadata or {}).get(b"huggingface")
     if not metadata:
         return
     try:
-        feature = json.loads(metadata)["info"]["features"]["labels"]
-        names = (feature["feature"] if isinstance(feature, dict) else feature[0])["names"]
+        feature = json.loads(metadata)["info"]["features"][layout.label_column]
+        inner = feature.get("feature", feature) if isinstance(feature, dict) else feature[0]
+        names = inner["names"]
     except (ValueError, KeyError, TypeError, IndexError):
         return  # metadata of another kind says nothing about label names
-    if tuple(names) != labels:
-        raise DataError("the file's label names are not those of the dataset", str(path), f"expected {', '.join(labels)}")
+    if tuple(names) != layout.labels:
+        expected = ", ".join(layout.labels)
+        raise DataError("the file's label names are not those of the dataset", str(path), f"expected {expected}")

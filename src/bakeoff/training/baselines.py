@@ -138,7 +138,7 @@ def nearest_centroid(work: Work) -> None:
     card = features.card
     told = {
         "parameters": card["base_parameters"] + centroids.size,
-        "base_sha256": card["base_sha256"],
+        **features.base(),
         "packed": card["packed"],
     }
     finish(work, outputs, told)

@@ -86,13 +86,15 @@ def build_features(work: Work, folder: Path) -> dict[str, Any]:
             del found
             np.save(temporary / f"{split}-rows.npy", rows)
             np.save(temporary / f"{split}-starts.npy", starts)
-        if frozen_hash(model.backbone) != before:
+        after = frozen_hash(model.backbone)
+        if after != before:
             raise ModelError("the model changed while it was only read", "base", "please report this as a bug")
         body = {
             **asked,
             "width": model.backbone.width,
             "dropout": model.backbone.dropout,
             "base_sha256": before,
+            "base_sha256_after": after,
             "base_parameters": sum(parameter.numel() for parameter in model.backbone.parameters()),
             "packed": model.backbone.packed,
             "note": note,

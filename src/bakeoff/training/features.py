@@ -72,6 +72,15 @@ class FeatureStore:
         )
         return FeatureStore(vectors, rows, starts, card)
 
+    def base(self) -> dict[str, str]:
+        """Hash of the model that left the vectors, before and after it read the texts.
+
+        Returns:
+            `base_sha256` and `base_sha256_after`, which are equal: no store is made where they are not.
+        """
+        before = self.card["base_sha256"]
+        return {"base_sha256": before, "base_sha256_after": self.card.get("base_sha256_after", before)}
+
     def of(self, split: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Vectors of some rows, one after another.
 
@@ -161,7 +170,7 @@ class FeatureTable(Body):
         Returns:
             Hash of its weights before and after, their number, and how it ran.
         """
-        return {key: self.store.card[key] for key in ("base_sha256", "base_parameters", "packed")}
+        return {**self.store.base(), **{key: self.store.card[key] for key in ("base_parameters", "packed")}}
 
     def forward(self, batch: Batch) -> Tensor:
         """Look vectors up.

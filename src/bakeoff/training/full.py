@@ -260,7 +260,7 @@ def _base_facts(before: str, after: str) -> dict[str, Any]:
     """That what was frozen stayed bitwise what it was."""
     if before != after:
         raise ModelError("frozen weights changed during training", "base", "please report this as a bug")
-    return {"base_sha256": before} if before else {}
+    return {"base_sha256": before, "base_sha256_after": after} if before else {}
 
 
 def make_probe(work: Work, trainer: Trainer) -> Probe:
