@@ -174,6 +174,7 @@ def large(root: Path, chosen: argparse.Namespace, sizes: dict[str, int]) -> dict
         "micro_batch_size": chosen.micro,
         "precision": "bf16",
         "gradient_checkpointing": True,
+        "learning_rate": 1e-5,
     }
     study = {
         "name": "large",
