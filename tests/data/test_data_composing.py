@@ -121,6 +121,8 @@ def test_limits_draw_from_a_source_as_the_study_draws(home: Home) -> None:
     found = compose(home, Composition(kind="multilabel", sources=[source]))
     assert [found.size(split) for split in SPLITS] == [20, 80, 8]
     assert found.targets("train").sum(axis=0).tolist() == [5, 5, 5]
+    shares = source.model_copy(update={"train_limit": "25%", "test_limit": "10%"})
+    assert compose(home, Composition(kind="multilabel", sources=[shares])).fingerprint == found.fingerprint
     other = compose(home, Composition(kind="multilabel", sources=[source], data_seed=1))
     assert found.ids("train") != other.ids("train")
     assert found.ids("train") == compose(home, Composition(kind="multilabel", sources=[source])).ids("train")

@@ -124,3 +124,13 @@ def test_the_place_of_the_dataset_does_not_matter(dataset: Dataset, tmp_path: Pa
     rows = [Row(str(n), "another text", (n % 2,)) for n in range(50)]
     other = write_dataset(Home(tmp_path / "other"), Import("goemotions", ("a", "b"), {"train": rows}))
     assert (sample_rows(other, "train", 10, 3) == sample_rows(dataset, "train", 10, 3)).all()
+
+
+def test_every_stratum_and_every_label_set_in_it_keeps_its_share() -> None:
+    strata = np.random.default_rng(1).choice(4, len(TARGETS), p=[0.6, 0.25, 0.1, 0.05]).astype(np.int32)
+    rows = stratified_rows(TARGETS, 2000, 7, strata)
+    expected = np.bincount(strata) * 2000 / len(TARGETS)
+    assert np.abs(np.bincount(strata[rows]) - expected).max() < 2  # a label without a row may take one more
+    sets = np.unique(np.concatenate([strata[:, None], TARGETS], axis=1), axis=0, return_inverse=True)[1].ravel()
+    wanted = np.bincount(sets) * 2000 / len(TARGETS)
+    assert np.abs(np.bincount(sets[rows], minlength=len(wanted)) - wanted).max() < 1 + 1e-9

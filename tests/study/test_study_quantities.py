@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 from study_files import TASKS, Load
 
-from bakeoff.study.quantities import BYTES, SECONDS, format_duration, format_size, parse_duration, parse_size
+from bakeoff.records.limits import rows_within
+from bakeoff.study.planning import DatasetFacts, MachineFacts, make_plan
+from bakeoff.study.quantities import BYTES, SECONDS, format_duration, format_size, parse_duration, parse_share, parse_size
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,26 @@ def test_limits_have_defaults_and_types(load: Load) -> None:
     limits = load(TASKS + "recipes: {a: {}}\nlimits: {study: 1d, disk_reserve: 1GiB, retries: 0}\n").limits
     assert (limits.trial, limits.study, limits.stall, limits.collective) == (7200, 86_400, 600, 3600)
     assert (limits.retries, limits.disk_reserve) == (0, 2**30)
+
+
+def test_a_share_of_the_examples_is_a_number_when_the_sizes_are_known(load: Load) -> None:
+    study = load("tasks: {demo: {dataset: demo, train_limit: 12.5%, test_limit: 30}}\nrecipes: {a: {method: majority}}\n")
+    assert (study.tasks["demo"].train_limit, study.tasks["demo"].test_limit) == ("12.5%", 30)
+    sizes = {"train": 1001, "validation": 10, "test": 40}
+    facts = {"demo": DatasetFacts("demo", "0" * 64, ("a", "b"), sizes)}
+    task = make_plan(study, facts, {}, MachineFacts(cores=1, bf16=False)).trials[0].task
+    assert (task.train_limit, task.validation_limit, task.test_limit) == (125, None, 30)
+
+
+@given(st.integers(1, 10**9), st.integers(1, 100))
+def test_a_share_is_to_the_nearest_and_at_least_one(size: int, percent: int) -> None:
+    found = rows_within(f"{percent}%", size)
+    assert found is not None
+    assert found == 1 or abs(found - size * percent / 100) <= 0.5
+
+
+@pytest.mark.parametrize("written", ["0%", "101%", "ten%", "%", "-5%", "1e1%", "10", "10 %"])
+def test_what_is_no_share_is_refused(written: str) -> None:
+    with pytest.raises(PydanticCustomError) as caught:
+        parse_share(written)
+    assert "10%" in str((caught.value.context or {})["allowed"])

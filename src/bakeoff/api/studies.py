@@ -120,7 +120,9 @@ def plan(study: str | Path, profile: str | None = None, overrides: Sequence[str]
     datasets = [*(find_dataset(home, name) for name in needed_datasets(resolved)), *composed]
     models = {request.key: locate_model(home, request.name, request.revision) for request in needed_models(resolved)}
     facts = PlanFacts(
-        datasets={dataset.name: DatasetFacts(dataset.name, dataset.fingerprint, dataset.labels) for dataset in datasets},
+        datasets={
+            dataset.name: DatasetFacts(dataset.name, dataset.fingerprint, dataset.labels, dataset.sizes) for dataset in datasets
+        },
         models={key: model.spec for key, model in models.items()},
         machine=MachineFacts(cores=available_cores(), bf16=bf16_is_fast()),
     )
@@ -246,7 +248,7 @@ def stored_study(run: RunFolder) -> PlannedStudy:
         study=study,
         plan=plan_,
         facts=PlanFacts(
-            datasets={one.name: DatasetFacts(one.name, one.fingerprint, one.labels) for one in found.values()},
+            datasets={one.name: DatasetFacts(one.name, one.fingerprint, one.labels, one.sizes) for one in found.values()},
             models={f"{spec.name}@{spec.revision}" if spec.revision else spec.name: spec for spec in models.values()},
             machine=MachineFacts(cores=available_cores(), bf16=bf16_is_fast()),
         ),

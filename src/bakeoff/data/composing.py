@@ -20,6 +20,7 @@ from bakeoff.data.store import find_dataset
 from bakeoff.errors import DataError, FormatError
 from bakeoff.records.compositions import Composition, Source
 from bakeoff.records.files import canonical_json, read_document, sha256_bytes, write_document
+from bakeoff.records.limits import rows_within
 from bakeoff.records.paths import Home
 
 COMPOSED_VERSION = 1
@@ -145,7 +146,7 @@ def _gather(composition: Composition, source: Source, dataset: Dataset, mapping:
             gathered.rows[split], gathered.dropped[split] = [], Counter()
             continue
         rows, lost = _told(composition, source, dataset, mapping, split)
-        limit = getattr(source, f"{split}_limit")
+        limit = rows_within(getattr(source, f"{split}_limit"), len(rows))
         if limit is not None and limit < len(rows):
             chosen = stratified_rows(_dense(rows, mapping.width), limit, composition.data_seed)
             rows = [rows[place] for place in chosen]

@@ -83,6 +83,11 @@ class Dataset:
         """Names of the splits that it has."""
         return tuple(self.card["splits"])
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of rows by split."""
+        return {split: self.size(split) for split in self.splits}
+
     def size(self, split: str) -> int:
         """Number of rows of a split.
 

@@ -18,7 +18,7 @@ def sample_rows(dataset: Dataset, split: str, limit: int | None, seed: int) -> N
         seed: the study's `data_seed`.
 
     Returns:
-        [R] row numbers, ascending; a pure function of the split's targets, the limit and the seed.
+        [R] row numbers, ascending; a pure function of the split's targets, its rows' sources, the limit and the seed.
 
     Raises:
         ValueError: if the limit is below 1.
@@ -26,21 +26,25 @@ def sample_rows(dataset: Dataset, split: str, limit: int | None, seed: int) -> N
     size = dataset.size(split)
     if limit is None or limit >= size:
         return np.arange(size, dtype=np.int64)
-    return stratified_rows(dataset.targets(split), limit, seed)
+    return stratified_rows(dataset.targets(split), limit, seed, dataset.source_numbers(split) if dataset.source_names else None)
 
 
-def stratified_rows(targets: NDArray[np.uint8], limit: int, seed: int) -> NDArray[np.int64]:
+def stratified_rows(
+    targets: NDArray[np.uint8], limit: int, seed: int, strata: NDArray[np.int32] | None = None
+) -> NDArray[np.int64]:
     """Draw rows so that label sets, and with them labels, keep their shares.
 
     Rows are put in order by their rarest label, then by the rest of their label set, at random within equal sets; then
     every (N / limit)-th row is taken from a random start. So each label set, and each group of rows with the same rarest
     label, gets its share up to one row, and every row has the same chance. A label that this leaves without a row, though
-    the split has one, then takes the place of a row whose labels are all had more than once.
+    the split has one, then takes the place of a row whose labels are all had more than once. Rows of several strata are put in
+    order by stratum first, so that each stratum, and each of its label sets, keeps its share.
 
     Args:
         targets: [N, L], nonzero where the label applies.
         limit: how many rows, from 1 to N.
         seed: any integer from 0.
+        strata: a number of each row, [N], such as its source; None means that there is but one.
 
     Returns:
         [limit] row numbers, ascending.
@@ -57,6 +61,8 @@ def stratified_rows(targets: NDArray[np.uint8], limit: int, seed: int) -> NDArra
     ties = bits.random_raw(rows)
     start = int(bits.random_raw()) % rows
     order = _by_label_set(applies, ties)
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
     taken = order[(np.arange(limit, dtype=np.int64) * rows + start) // limit]
     return np.sort(_with_every_label(applies, taken, ties))
 

@@ -70,7 +70,11 @@ def _compares(study: Study, test_rows: dict[str, int]) -> Iterator[str]:
             yield f"{name} is carried out on {', '.join(recipe.tasks)} alone."
     for name, task in study.tasks.items():
         limits = {"training": task.train_limit, "validation": task.validation_limit, "test": task.test_limit}
-        drawn = [f"{limit:,} {split} examples" for split, limit in limits.items() if limit]
+        drawn = [
+            f"{limit} of the {split} examples" if isinstance(limit, str) else f"{limit:,} {split} examples"
+            for split, limit in limits.items()
+            if limit
+        ]
         rows = f", {test_rows[name]:,} test examples" if name in test_rows else ""
         yield (
             f"Task {name}: {task.kind} on {task.dataset}{rows}; texts are cut at {task.max_length} tokens"

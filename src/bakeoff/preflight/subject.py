@@ -20,6 +20,7 @@ from bakeoff.preflight.lengths import Lengths, measure_lengths
 from bakeoff.preflight.machine import Machine, read_machine
 from bakeoff.preflight.shapes import ModelShape, read_shape
 from bakeoff.records.compositions import Composition
+from bakeoff.records.limits import rows_within
 from bakeoff.records.paths import Home, RunFolder, run_folder
 from bakeoff.records.specs import Plan, TrialSpec
 from bakeoff.study.loading import built_in_studies, find_study, load_study
@@ -137,7 +138,8 @@ class Subject:
         entry = self.study.tasks[task]
         dataset = self.whole_datasets.get(entry.dataset)
         size = dataset.size("test") if dataset and "test" in dataset.splits else None
-        return min(size, entry.test_limit) if size and entry.test_limit else size
+        limit = rows_within(entry.test_limit, size) if size else None
+        return min(size, limit) if size and limit else size
 
     @cached_property
     def waiting(self) -> list[TrialSpec]:
@@ -259,7 +261,9 @@ def _model(home: Home, request: ModelRequest) -> LocatedModel | BakeoffError:
 
 
 def _plan(subject: Subject, study: Study) -> None:
-    datasets = {name: DatasetFacts(name, found.fingerprint, found.labels) for name, found in subject.whole_datasets.items()}
+    datasets = {
+        name: DatasetFacts(name, found.fingerprint, found.labels, found.sizes) for name, found in subject.whole_datasets.items()
+    }
     models = {request.key: found.spec for request, found in subject.whole_models.items()}
     try:
         subject.plan = make_plan(study, datasets, models, MachineFacts(subject.machine.cores, subject.machine.bf16))

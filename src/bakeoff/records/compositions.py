@@ -75,7 +75,7 @@ class Source(Spec):
         dataset: the dataset's name.
         map: how its labels are told in the task's; None if they are the task's.
         context: preceding turns as input; None for none.
-        train_limit: examples drawn from its train split; None means all.
+        train_limit: examples drawn from its train split, a number or a share such as `10%`; None means all.
         validation_limit: the same for validation.
         test_limit: the same for test.
     """
@@ -84,9 +84,9 @@ class Source(Spec):
     dataset: str
     map: LabelMap | None = None
     context: Context | None = None
-    train_limit: int | None = None
-    validation_limit: int | None = None
-    test_limit: int | None = None
+    train_limit: int | str | None = None
+    validation_limit: int | str | None = None
+    test_limit: int | str | None = None
 
 
 class Composition(Spec):

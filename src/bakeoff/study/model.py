@@ -119,7 +119,7 @@ class Task(Entry):
         kind: the kind of task.
         metric: the metric that chooses checkpoints and ranks recipes.
         max_length: tokens kept of a text, special tokens included.
-        train_limit: examples drawn from the train split; None means all.
+        train_limit: examples drawn from the train split, a number or a share such as `10%`; None means all.
         validation_limit: the same for validation.
         test_limit: the same for test.
         stride: for `qa`: tokens of the context that neighbouring windows share; None for other kinds.
@@ -134,9 +134,9 @@ class Task(Entry):
     kind: str
     metric: str
     max_length: int
-    train_limit: int | None = None
-    validation_limit: int | None = None
-    test_limit: int | None = None
+    train_limit: int | str | None = None
+    validation_limit: int | str | None = None
+    test_limit: int | str | None = None
     stride: int | None = None
     max_answer: int | None = None
     long_text: Literal["head-tail", "windows"] | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bakeoff.errors import Fault, StudyError
 from bakeoff.records.compositions import Composition
+from bakeoff.records.limits import rows_within
 from bakeoff.records.specs import ModelSpec, Plan, Precision, RecipeSpec, TaskSpec, TrainingSpec, TrialSpec
 from bakeoff.study.model import FINAL, ModelRequest, Recipe, Round, Study, Task
 from bakeoff.study.proposing import Pair, with_settings
@@ -25,11 +26,13 @@ class DatasetFacts:
         name: its name.
         fingerprint: hash of its content.
         labels: label names in the order of their ids.
+        sizes: examples by split, for limits that are a share of them.
     """
 
     name: str
     fingerprint: str
     labels: tuple[str, ...]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,13 +202,18 @@ def make_plan(
 
 def _task_spec(study: Study, name: str, datasets: Mapping[str, DatasetFacts]) -> TaskSpec:
     task = study.tasks[name]
-    fingerprint = datasets[task.dataset].fingerprint
+    facts = datasets[task.dataset]
+    limits = {
+        f"{split}_limit": rows_within(getattr(task, f"{split}_limit"), facts.sizes.get(split, 0))
+        for split in ("train", "validation", "test")
+    }
     return TaskSpec.model_validate(
         {
             "name": name,
-            "fingerprint": fingerprint,
+            "fingerprint": facts.fingerprint,
             "data_seed": study.data_seed,
             **task.model_dump(exclude={"composition", "files"}),
+            **limits,
         }
     )
 

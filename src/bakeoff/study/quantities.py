@@ -1,4 +1,4 @@
-"""Durations and sizes as a person writes them: `90s`, `10m`, `2h`, `1d`; `500MB`, `5GB`, `2GiB`."""
+"""Quantities as a person writes them: `90s`, `10m`, `2h`, `1d`; `500MB`, `5GB`, `2GiB`; `10%`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -15,6 +15,8 @@ BYTES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 WRITTEN_BYTES = ("TB", "TiB", "GB", "GiB", "MB", "MiB", "KB", "KiB", "B")
 DURATION_ALLOWED = "a number and a unit: 90s, 10m, 2h or 1d"
 SIZE_ALLOWED = "a number and a unit: 500MB, 5GB or 2GiB"
+SHARE_ALLOWED = "a share such as 10%"
+SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
 QUANTITY = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([A-Za-z]+)")
 
 
@@ -101,6 +103,32 @@ def format_size(size: int) -> str:
     return f"{size // BYTES[unit]}{unit}"
 
 
+def parse_share(written: str) -> str:
+    """Check a share of a whole.
+
+    Args:
+        written: a number above 0 and at most 100, and `%`.
+
+    Returns:
+        The same.
+
+    Raises:
+        PydanticCustomError: if it is anything else.
+    """
+    match = SHARE.fullmatch(written)
+    if match is None or not 0 < float(match[1]) <= 100:
+        raise PydanticCustomError("quantity", "not a share of the examples", {"allowed": f"a whole number, or {SHARE_ALLOWED}"})
+    return written
+
+
+Share = Annotated[
+    str,
+    AfterValidator(parse_share),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%$"}),
+    Says(SHARE_ALLOWED),
+]
+Limit = Annotated[int, Field(ge=1)] | Share
+"""Examples that are drawn of a split."""
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),

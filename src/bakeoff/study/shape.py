@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 from bakeoff.records.specs import Clusters, Pooling, Precision, Schedule
 from bakeoff.study.entries import Entry, Interval, Name, Seed, Text
 from bakeoff.study.looks import Looks
-from bakeoff.study.quantities import Duration, Says, Size
+from bakeoff.study.quantities import Duration, Limit, Says, Size
 from bakeoff.study.rounds import Phase, Sweep
 
 # a study beyond these would not end; the bounds keep a slip in a matrix from being tried
@@ -269,7 +269,7 @@ class SourceEntry(Entry):
         columns: which column of that file is what.
         map: how its labels are told in the task's; without it they are the task's.
         context: preceding turns as input.
-        train_limit: examples drawn from its train split; null means all.
+        train_limit: examples drawn from its train split, a number or a share such as `10%`; null means all.
         validation_limit: the same for validation.
         test_limit: the same for test.
     """
@@ -279,9 +279,9 @@ class SourceEntry(Entry):
     columns: Columns | None = None
     map: MapChoice | None = None
     context: ContextEntry | None = None
-    train_limit: Annotated[int, Field(ge=1)] | None = None
-    validation_limit: Annotated[int, Field(ge=1)] | None = None
-    test_limit: Annotated[int, Field(ge=1)] | None = None
+    train_limit: Limit | None = None
+    validation_limit: Limit | None = None
+    test_limit: Limit | None = None
 
 
 def _dataset_named(written: Any) -> Any:
@@ -304,7 +304,7 @@ class TaskEntry(Entry):
         kind: the kind of task; without it, what the dataset's card says. A file of your own needs it.
         metric: the metric that chooses checkpoints and ranks recipes; without it, the kind's first.
         max_length: tokens kept of a text, special tokens included.
-        train_limit: examples drawn from the train split; null means all.
+        train_limit: examples drawn from the train split, a number or a share such as `10%`; null means all.
         validation_limit: the same for validation.
         test_limit: the same for test.
         stride: for `qa`, and `long_text: windows`: tokens that neighbouring windows share; without it, a third of `max_length`.
@@ -325,9 +325,9 @@ class TaskEntry(Entry):
     kind: Text | None = None
     metric: Text | None = None
     max_length: int = Field(default=128, ge=4)
-    train_limit: Annotated[int, Field(ge=1)] | None = None
-    validation_limit: Annotated[int, Field(ge=1)] | None = None
-    test_limit: Annotated[int, Field(ge=1)] | None = None
+    train_limit: Limit | None = None
+    validation_limit: Limit | None = None
+    test_limit: Limit | None = None
     stride: Annotated[int, Field(ge=0)] | None = None
     max_answer: Annotated[int, Field(ge=1)] | None = None
     long_text: Literal["truncate", "head-tail", "windows"] | None = None

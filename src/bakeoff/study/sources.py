@@ -165,12 +165,12 @@ def dataset_name(entry: SourceEntry | TaskEntry, name: str) -> str:
     return own_name(entry.file) if entry.file is not None else entry.dataset or name
 
 
-def _limits(entry: SourceEntry) -> dict[str, int | None]:
+def _limits(entry: SourceEntry) -> dict[str, int | str | None]:
     return {key: getattr(entry, key) for key in ("train_limit", "validation_limit", "test_limit")}
 
 
 def _source(
-    name: str, dataset: str, node: Node, context: ContextEntry | None, limits: dict[str, int | None], folder: Path
+    name: str, dataset: str, node: Node, context: ContextEntry | None, limits: dict[str, int | str | None], folder: Path
 ) -> Source:
     stated = node.at("map")
     found: LabelMap | None = choose_label_map(stated, folder, Faults()) if stated is not None else None

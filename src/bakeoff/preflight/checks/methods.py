@@ -11,6 +11,7 @@ from bakeoff.data.limits import sample_rows
 from bakeoff.errors import BakeoffError
 from bakeoff.preflight.findings import Check, Finding, Severity
 from bakeoff.preflight.subject import Subject, whole_shapes
+from bakeoff.records.limits import rows_within
 from bakeoff.records.predictions import read_predictions
 from bakeoff.study.external import EXTERNAL
 
@@ -64,7 +65,7 @@ def look_at_predictions(subject: Subject) -> Iterator[Finding]:
         try:
             found = read_predictions(Path(settings["file"]))
             for split, limit in (("validation", entry.validation_limit), ("test", entry.test_limit)):
-                rows = sample_rows(dataset, split, limit, subject.study.data_seed)
+                rows = sample_rows(dataset, split, rows_within(limit, dataset.size(split)), subject.study.data_seed)
                 for seed in subject.study.seeds:
                     decisions(found, dataset, split, rows, seed, settings["deterministic"])
         except BakeoffError as error:
