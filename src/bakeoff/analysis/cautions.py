@@ -38,6 +38,28 @@ def warnings(evidence: Evidence, leader: str) -> list[str]:
     return [*found, *_tuning_warning(evidence, leader), *hardware_warnings(evidence)]
 
 
+def learned_nothing(evidence: Evidence, recipes: Sequence[str]) -> list[str]:
+    """Recipes that were to learn something, and whose every trial gives one output for all examples.
+
+    That such recipes score alike is true, and says nothing of what they can do.
+
+    Args:
+        evidence: of the task.
+        recipes: names of those that are looked at.
+
+    Returns:
+        Names, in the order given.
+    """
+    simple = {facts.name for facts in evidence.task.recipes if facts.simple}
+    return [
+        recipe
+        for recipe in recipes
+        if recipe not in simple
+        and evidence.of(recipe)
+        and all(any(finding.kind == "collapsed" for finding in trial.findings) for trial in evidence.of(recipe))
+    ]
+
+
 def concentrated(evidence: Evidence, pairs: Sequence[Contrast]) -> list[str]:
     """Differences in a macro average that hang on one label with few positives: their intervals are too narrow.
 

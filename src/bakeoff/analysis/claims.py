@@ -11,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bakeoff.analysis.claims_words import Family, because, contrast_words, earlier_words, found_in, next_words, says
+from bakeoff.analysis.cautions import learned_nothing
+from bakeoff.analysis.claims_words import (
+    Family,
+    because,
+    collapsed_words,
+    contrast_words,
+    earlier_words,
+    found_in,
+    next_words,
+    says,
+)
 from bakeoff.analysis.comparisons import LEVEL, decides
 from bakeoff.analysis.measuring import Evidence
 from bakeoff.analysis.observing import observe
@@ -251,6 +261,7 @@ def _inferred(asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evide
         sure += f" (it pays for choosing the best of {len(parts)})"
     if deciding is not now:
         sure = earlier_words(found, deciding.corrected[statement], deciding.spending)
+    reasons = [facts, sure, _collapsed(judged, evidence)]
     return ClaimAnswer(
         text=asked.claim.text,
         source=asked.source,
@@ -260,10 +271,20 @@ def _inferred(asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evide
         decided_at=deciding.spending.seeds if deciding.spending.looks is not None and found != "undecided" else None,
         p=judged.sides.two_sided,
         corrected=corrected,
-        reason=f"{facts}; {sure}" if sure else facts,
+        reason="; ".join(reason for reason in reasons if reason),
         next=_next(judged, parts, evidence, any_part) if found == "undecided" and parts else "",
         parts=parts,
     )
+
+
+def _collapsed(judged: _Judged, evidence: Mapping[str, Evidence]) -> str:
+    """That recipes which a claim is about learned nothing at all; empty where none is known to."""
+    named: dict[str, list[str]] = {}
+    for one in judged.compared:
+        names = [one.recipe, *([one.rival] if isinstance(one.rival, str) else [])]
+        named.setdefault(one.measure.task, []).extend(name for name in names if name not in named.get(one.measure.task, []))
+    found = {task: learned_nothing(evidence[task], names) for task, names in named.items()}
+    return collapsed_words({task: names for task, names in found.items() if names})
 
 
 def _next(judged: _Judged, parts: Sequence[ClaimPart], evidence: Mapping[str, Evidence], any_part: bool) -> str:

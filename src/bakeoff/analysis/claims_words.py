@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bakeoff.analysis.spending import Spending
@@ -235,6 +235,22 @@ def because(answer: Answer, p: float, corrected: float, family: Family) -> str:
         return f"alone it would be decided ({p_words(p)}), but {family.words} {p_words(corrected)}"
     spends = f", where this look may spend {spending.alpha:g}" if spending.looks is not None else ""
     return f"{p_words(corrected)}{spends}"
+
+
+def collapsed_words(found: Mapping[str, Sequence[str]]) -> str:
+    """That recipes learned nothing, so that their scores tell nothing of what they can do.
+
+    Args:
+        found: names of such recipes, by task.
+
+    Returns:
+        The words; empty without any.
+    """
+    parts = []
+    for task, names in found.items():
+        both = " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
+        parts.append(f"but {both} learned nothing on {task}: each trial gives one answer to all examples (collapsed)")
+    return "; ".join(parts)
 
 
 def earlier_words(answer: Answer, corrected: float, spending: Spending) -> str:
