@@ -20,7 +20,7 @@ from bakeoff.metrics.shrinkage import tune
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import Outputs
 from bakeoff.report.html import write_report
-from bakeoff.report.words import caveats
+from bakeoff.report.words import caveats, summary
 from fabricate import Fabrication, complete_trial, fabricate, make_outputs, make_plan
 
 Change = Callable[[Outputs], np.ndarray]
@@ -247,6 +247,22 @@ def test_a_sweep_counts_as_tuning(tmp_path: Path) -> None:
     facts = {recipe.name: recipe for recipe in analyse(run).tasks[0].recipes}
     assert (facts["lr-high"].proposals, facts["lr-high"].tuned) == (15, "the sweep of this study")
     assert facts["bce"].proposals == 1
+
+
+def test_what_seeds_do_not_change_has_no_deviation(tmp_path: Path) -> None:
+    run = fabricate(tmp_path / "more", Fabrication(ends={}, seeds=(42, 7, 99)))
+    analysis = analyse(run)
+    found = {standing.recipe: standing for standing in analysis.tasks[0].standings}
+    assert {name: standing.unchanging for name, standing in found.items()} == {"bce": False, "lr-high": False, "tfidf": True}
+    assert found["bce"].score.sd > 0
+    assert (math.isnan(found["tfidf"].score.sd), found["tfidf"].score.n) == (True, 3)
+    assert "±" not in summary(found["tfidf"].score)
+    told = "The deviation (±) is that of 3 seeds on one test set. Seeds change nothing in tfidf: the same outputs at each"
+    assert told in " ".join(caveats(analysis, analysis.tasks[0]))
+    assert told in unescape(write_report(run, analysis).read_text())
+    one = analyse(fabricate(tmp_path / "one", Fabrication(ends={}, seeds=(42,)))).tasks[0]
+    assert not any(standing.unchanging for standing in one.standings)
+    assert "deviation" not in " ".join(caveats(analysis, one))
 
 
 @pytest.mark.parametrize("metric", ["average_precision_macro", "hamming_loss", "jaccard_samples"])

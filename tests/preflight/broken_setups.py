@@ -297,7 +297,7 @@ BROKEN: dict[str, tuple[Callable[[Setup], None], Severity, str, str, str]] = {
     "no disk for the home": (home_without_disk, E, "disk", "will be written", "set BAKEOFF_HOME"),
     "a read-only run folder": (run_folder_unwritable, E, "permissions", "the run folder cannot be written", "--run-dir"),
     "a file for a folder": (run_folder_is_file, E, "permissions", "runs is no folder", "--run-dir"),
-    "little memory": (little_memory, E, "memory", "needs about", "micro_batch_size=2048"),
+    "little memory": (little_memory, E, "memory", "needs about", "micro_batch_size=512"),
     "context too long": (context_too_long, E, "model-context", "more than the 64 tokens", "--set tasks.demo.max_length=64"),
     "most texts cut": (most_texts_cut, W, "text-lengths", "max_length 8 cuts", "--set tasks.demo.max_length="),
     "two devices on one GPU": (two_devices_on_one_gpu, E, "gpus", "among 2 GPUs, and 1 is there", "recipes.bce.devices=1"),

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from preflight_setups import Setup
 
+from bakeoff.api import drawn_labels
 from bakeoff.errors import RunError
 from bakeoff.preflight.costs import KEPT_RATIOS, Costs, read_costs, write_cost
 from bakeoff.preflight.devices import DEVICES, device_hours
 from bakeoff.preflight.estimating import estimate
+from bakeoff.preflight.forecast import WHOLE_TRIAL
 from bakeoff.preflight.forecast_model import Forecast, Range
 from bakeoff.preflight.learning import learn_from_run, learn_from_smoke
 from bakeoff.preflight.lengths import Lengths, measure_lengths
@@ -77,6 +79,17 @@ def test_work_is_what_a_trial_does(setup: Setup) -> None:
     assert foretold(setup).disk_bytes == 15 * outputs + 7 * weights
 
 
+def test_what_a_sampling_draws_is_counted(setup: Setup) -> None:
+    plain = foretold(setup).trials[0].work
+    setup.change("bce: {loss: bce}", "bce: {loss: bce, treatment: {sampling: {name: oversample, below: 12}}}")
+    sampled = foretold(setup).trials[0].work
+    (drawn,) = drawn_labels(str(setup.folder / "study.yaml"))
+    assert drawn["examples"] > 64
+    assert (sampled.examples, sampled.steps) == (drawn["examples"], -(-drawn["examples"] // 16))
+    assert sampled.train_tokens == pytest.approx(plain.train_tokens * drawn["examples"] / 64)
+    assert sampled.evaluation_tokens == plain.evaluation_tokens
+
+
 def test_a_head_on_cached_features_costs_no_pass_of_the_model(setup: Setup) -> None:
     full = foretold(setup)
     assert (full.feature_bytes, full.feature_seconds.expected) == (0, 0.0)
@@ -132,7 +145,7 @@ def test_a_smoke_run_replaces_the_guess_and_narrows_the_range(setup: Setup) -> N
     assert measured.seconds.expected == pytest.approx(expected)
     assert (measured.known, measured.measured) == ("a smoke run", True)
     assert measured.seconds.high / expected == pytest.approx(1.3)
-    assert measured.peak_bytes.expected == pytest.approx(900_000_000, rel=0.01)
+    assert measured.peak_bytes.expected == pytest.approx(WHOLE_TRIAL * 900_000_000, rel=0.01)
     # the same model at another batch size is like it, not it
     setup.change("batch_size: 16", "batch_size: 32")
     assert foretold(setup).trials[0].known == "a like model, measured"

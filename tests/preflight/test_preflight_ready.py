@@ -206,4 +206,13 @@ def test_trials_side_by_side_share_the_memory(setup: Setup) -> None:
     setup.machine = dataclasses.replace(setup.machine, memory_free=round(1.5 * peak.expected))
     assert setup.look().ready
     setup.workers = 4
-    assert "needs about" in setup.find("memory", "needs about").what
+    assert setup.find("memory", "needs about").remedy.startswith("end other programs, or --workers 1")
+
+
+def test_nothing_is_advised_against_a_lack_of_memory_that_would_not_help(setup: Setup) -> None:
+    setup.machine = dataclasses.replace(setup.machine, memory_free=10**6)
+    remedy = setup.find("memory", "needs about").remedy
+    assert "micro_batch_size" not in remedy
+    assert "a smaller model" in remedy
+    setup.change("bce: {loss: bce}, focal: {loss: focal}", "bce: {method: majority}")
+    assert setup.find("memory", "needs about").remedy == "end other programs"

@@ -22,7 +22,7 @@ from bakeoff.analysis.load import current_stored, write_analysis
 from bakeoff.analysis.missing import missed_examples, missed_labels
 from bakeoff.analysis.model import Analysis, Claim, TaskAnalysis
 from bakeoff.analysis.ranking import Field, best_simple, label_ranges, rank
-from bakeoff.analysis.recipes import describe_recipes, made_proposals, read_proposals
+from bakeoff.analysis.recipes import describe_recipes, made_proposals, read_proposals, unchanging_recipes
 from bakeoff.analysis.recognising import no_skill_scores, recognise
 from bakeoff.analysis.scoring import Yardstick, describe_fit, fit, score_split, yardstick
 from bakeoff.analysis.searches import describe_searches
@@ -205,6 +205,7 @@ def _analyse_task(
         measure=measure,
         split=split,
         baseline=baseline,
+        unchanging=unchanging_recipes(records),
     )
     standings = rank(field)
     simple = best_simple(field)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,18 +40,20 @@ def calibrate(gold: NDArray[Any], probabilities: NDArray[np.float64], scaled: ND
     )
 
 
-def pool(calibrations: list[Calibration], temperatures: list[float]) -> RecipeCalibration | None:
+def pool(calibrations: list[Calibration], temperatures: list[float], *, spread: bool = True) -> RecipeCalibration | None:
     """Put the seeds of a recipe together: bins are added, numbers are averaged.
 
     Args:
         calibrations: of each seed with finite outputs, on one split.
         temperatures: of the same seeds.
+        spread: whether the seeds could differ.
 
     Returns:
         The recipe's calibration; None without a seed.
     """
     if not calibrations:
         return None
+    over = partial(summarise, spread=spread)
     counts = np.array([one.counts for one in calibrations])
     said, true = (
         ratio(np.sum(counts * np.array(values), axis=0), counts.sum(axis=0))
@@ -60,10 +63,10 @@ def pool(calibrations: list[Calibration], temperatures: list[float]) -> RecipeCa
         counts=counts.sum(axis=0).tolist(),
         said=said.tolist(),
         true=true.tolist(),
-        error=summarise([one.error for one in calibrations]),
-        scaled_error=summarise([one.scaled_error for one in calibrations]),
-        temperature=summarise(temperatures),
-        mean_probability=summarise([one.mean_probability for one in calibrations]),
+        error=over([one.error for one in calibrations]),
+        scaled_error=over([one.scaled_error for one in calibrations]),
+        temperature=over(temperatures),
+        mean_probability=over([one.mean_probability for one in calibrations]),
         prevalence=calibrations[0].prevalence,
-        entropy=summarise([one.entropy for one in calibrations]),
+        entropy=over([one.entropy for one in calibrations]),
     )

@@ -25,6 +25,7 @@ class Field:
         measure: the yardstick.
         split: the split that ranks.
         baseline: the recipe that the study declares as baseline, or empty.
+        unchanging: recipes whose outputs are the same at every seed.
     """
 
     trials: list[TrialAnalysis]
@@ -32,6 +33,7 @@ class Field:
     measure: Yardstick
     split: Split
     baseline: str
+    unchanging: frozenset[str] = frozenset()
 
     def scores(self, trial: TrialAnalysis) -> SplitScores | None:
         """A trial's scores on the split that ranks.
@@ -138,7 +140,8 @@ def _standing(field: Field, recipe: str, simple: str, reference: str) -> Standin
         "test": [trial.test for trial in trials if trial.test is not None],
     }
     fitted = [trial.tuning for trial in trials if trial.tuning is not None]
-    score = summarise([seed.score for seed in seeds if seed.score is not None])
+    spread = recipe not in field.unchanging
+    score = summarise([seed.score for seed in seeds if seed.score is not None], spread=spread)
     return Standing(
         recipe=recipe,
         rank=0,
@@ -146,22 +149,24 @@ def _standing(field: Field, recipe: str, simple: str, reference: str) -> Standin
         complete=len(splits["validation"]),
         failed=sum(trial.state.ended for trial in trials) - len(splits["validation"]),
         seeds=seeds,
+        unchanging=not spread,
         score=score,
         difference=score.mean - field.mean(reference) if reference and reference != recipe else None,
-        validation=score_table(splits["validation"]),
-        test=score_table(splits["test"]),
-        predicted={split: predicted_table(scores) for split, scores in splits.items() if scores},
+        validation=score_table(splits["validation"], spread=spread),
+        test=score_table(splits["test"], spread=spread),
+        predicted={split: predicted_table(scores, spread=spread) for split, scores in splits.items() if scores},
         labels=mean_labels([scores.labels for scores in splits[field.split]]),
         label_thresholds=mean_thresholds([tuning.label_thresholds for tuning in fitted]),
         calibration=_calibration(field, trials),
-        optimism=_rules([tuning.optimism for tuning in fitted]),
-        gap=_rules([tuning.gap for tuning in fitted if tuning.gap]),
+        optimism=_rules([tuning.optimism for tuning in fitted], spread),
+        gap=_rules([tuning.gap for tuning in fitted if tuning.gap], spread),
         flags=_flags(field, recipe, trials, simple),
     )
 
 
-def _rules(seeds: list[dict[str, float]]) -> dict[str, Summary]:
-    return {rule: summarise([seed[rule] for seed in seeds]) for rule in (TUNED, PER_LABEL) if rule in seeds[0]} if seeds else {}
+def _rules(seeds: list[dict[str, float]], spread: bool) -> dict[str, Summary]:
+    rules = [rule for rule in (TUNED, PER_LABEL) if rule in seeds[0]] if seeds else []
+    return {rule: summarise([seed[rule] for seed in seeds], spread=spread) for rule in rules}
 
 
 def _calibration(field: Field, trials: list[TrialAnalysis]) -> RecipeCalibration | None:
@@ -170,7 +175,8 @@ def _calibration(field: Field, trials: list[TrialAnalysis]) -> RecipeCalibration
         for trial in trials
         if (scores := field.scores(trial)) is not None and scores.calibration is not None
     ]
-    return pool([calibration for calibration, _ in found], [temperature for _, temperature in found])
+    spread = all(trial.recipe not in field.unchanging for trial in trials)
+    return pool([calibration for calibration, _ in found], [temperature for _, temperature in found], spread=spread)
 
 
 def label_ranges(standings: list[Standing], labels: list[str]) -> list[LabelRange]:

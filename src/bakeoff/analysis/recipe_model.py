@@ -17,7 +17,7 @@ class Summary(Spec):
 
     Attributes:
         mean: the mean; nan without a score, or if one is nan.
-        sd: standard deviation with n - 1 in the denominator; nan for fewer than two scores.
+        sd: standard deviation with n - 1 in the denominator; nan for fewer than two scores, and where seeds change nothing.
         n: scores that it is made of.
     """
 
@@ -92,6 +92,7 @@ class Standing(Spec):
         complete: trials that completed.
         failed: trials that ended without completing.
         seeds: the score of each seed.
+        unchanging: whether all of its seeds gave the same outputs, bit for bit: it has no deviation over seeds.
         score: the score that ranks, over seeds.
         difference: its mean minus that of the reference recipe; None without one.
         validation: scores on validation over seeds, by threshold rule and metric.
@@ -111,6 +112,7 @@ class Standing(Spec):
     complete: int
     failed: int
     seeds: list[SeedScore]
+    unchanging: bool
     score: Summary
     difference: MaybeNumber
     validation: dict[str, dict[str, Summary]]

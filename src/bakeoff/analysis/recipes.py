@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bakeoff.analysis.folder import TrialRecord
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.searches_model import SearchFacts
 from bakeoff.analysis.trials import flatten
@@ -70,6 +71,24 @@ def made_proposals(searches: Sequence[SearchFacts]) -> dict[str, tuple[int, str]
         seconds = sum(one.seconds for one in own)
         found[name] = (max(len(one.tried) for one in own), f"the sweep of this study, {seconds:.0f} s of compute")
     return found
+
+
+def unchanging_recipes(records: Sequence[TrialRecord]) -> frozenset[str]:
+    """The recipes that seeds do not move: chance has no part in them, as in a TF-IDF baseline.
+
+    Args:
+        records: the trials of a task.
+
+    Returns:
+        Names of those of which two trials or more completed, and all with the same outputs, bit for bit.
+    """
+    outputs: dict[str, list[tuple[str, ...]]] = {}
+    for record in records:
+        if record.result is not None:
+            kept = record.result.manifest
+            files = [path.name for path in (record.folder.validation, record.folder.test) if path.name in kept]
+            outputs.setdefault(record.spec.recipe.name, []).append(tuple(kept[name].sha256 for name in files))
+    return frozenset(name for name, found in outputs.items() if len(found) > 1 and len(set(found)) == 1)
 
 
 def describe_recipes(

@@ -11,24 +11,27 @@ from bakeoff.analysis.recipe_model import Summary
 from bakeoff.analysis.trial_model import LabelScores, SplitScores
 
 
-def summarise(scores: Sequence[float]) -> Summary:
+def summarise(scores: Sequence[float], *, spread: bool = True) -> Summary:
     """Mean and standard deviation over seeds.
 
     Args:
         scores: a score for each seed, [S].
+        spread: whether the seeds could differ; without, a deviation of zero would pass for a measured one, and there is none.
 
     Returns:
         The summary; a score that is nan makes both nan.
     """
     mean = float(np.mean(scores)) if scores else math.nan
-    return Summary(mean=mean, sd=float(np.std(scores, ddof=1)) if len(scores) > 1 else math.nan, n=len(scores))
+    sd = float(np.std(scores, ddof=1)) if spread and len(scores) > 1 else math.nan
+    return Summary(mean=mean, sd=sd, n=len(scores))
 
 
-def score_table(splits: Sequence[SplitScores]) -> dict[str, dict[str, Summary]]:
+def score_table(splits: Sequence[SplitScores], *, spread: bool = True) -> dict[str, dict[str, Summary]]:
     """Scores over seeds.
 
     Args:
         splits: scores of each seed on one split.
+        spread: whether the seeds could differ.
 
     Returns:
         Summary by threshold rule and metric; empty without a seed.
@@ -36,22 +39,23 @@ def score_table(splits: Sequence[SplitScores]) -> dict[str, dict[str, Summary]]:
     if not splits:
         return {}
     return {
-        rule: {metric: summarise([split.scores[rule][metric] for split in splits]) for metric in scores}
+        rule: {metric: summarise([split.scores[rule][metric] for split in splits], spread=spread) for metric in scores}
         for rule, scores in splits[0].scores.items()
     }
 
 
-def predicted_table(splits: Sequence[SplitScores]) -> dict[str, Summary]:
+def predicted_table(splits: Sequence[SplitScores], *, spread: bool = True) -> dict[str, Summary]:
     """Labels that an example is given, over seeds.
 
     Args:
         splits: scores of each seed on one split.
+        spread: whether the seeds could differ.
 
     Returns:
         Summary by threshold rule; empty without a seed.
     """
     rules = splits[0].predicted_per_example if splits else {}
-    return {rule: summarise([split.predicted_per_example[rule] for split in splits]) for rule in rules}
+    return {rule: summarise([split.predicted_per_example[rule] for split in splits], spread=spread) for rule in rules}
 
 
 def mean_labels(labels: Sequence[LabelScores]) -> LabelScores | None:

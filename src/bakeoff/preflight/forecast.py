@@ -10,14 +10,19 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 from bakeoff.catalog.cards import MethodCard
 from bakeoff.catalog.registry import cards
+from bakeoff.data.dataset import open_dataset
+from bakeoff.data.limits import sample_rows
+from bakeoff.data.treatments.drawing import draws_of
 from bakeoff.preflight.costs import Cost, CostKey
 from bakeoff.preflight.forecast_model import ZERO, Forecast, Range, Sources, TrialForecast, Work
 from bakeoff.preflight.shapes import ModelShape, read_shape
 from bakeoff.records.environment import available_cores, cpu_facts
-from bakeoff.records.specs import TaskSpec, TrialSpec
+from bakeoff.records.specs import TaskSpec, TreatmentSpec, TrialSpec
 from bakeoff.study.methods import reads_features
 
 FORWARD_SHARE = 1 / 3
@@ -36,6 +41,9 @@ EVALUATION_TOKENS = 4096
 UNMEASURED, SIMILAR, SMOKED, FEW, MANY = 4.0, 1.6, 1.3, 1.25, 1.15
 """By what factor the truth may lie off, by what is known: nothing, a like model, a smoke run, a trial or two, three or more."""
 MEMORY_UNMEASURED, MEMORY_SIMILAR, MEMORY_MEASURED = 2.0, 1.4, 1.2
+WHOLE_TRIAL = 1.12
+"""Memory of a whole trial over that of a smoke run, whose heap has had no time to scatter: the median of ten trials of MiniLM
+on GoEmotions (1.04 to 1.20; two threads, glibc). Where trials have finished, their own ratios take its place."""
 MANY_TRIALS = 3
 
 
@@ -211,13 +219,14 @@ def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Wor
         return Work(rows["train"], 0, 0.0, 0.0, 0, 0.0)
     longest = sources.lengths[trial.task.fingerprint, trial.recipe.model.fingerprint].longest(1.0)
     read = {split: _row_of(sources, trial, split) if count else (0.0, 0.0) for split, count in rows.items()}
-    windows, examples = math.ceil(rows["train"] * read["train"][0]), rows["train"] * training.epochs
+    drawn = _drawn(sources, trial)
+    windows, examples = math.ceil(drawn * read["train"][0]), drawn * training.epochs
     steps = math.ceil(windows / training.batch_size) * training.epochs
     if reads_features(trial.recipe):  # the model runs in a job of its own
         return Work(examples, steps, 0.0, 0.0, 0, 0.0)
     tokens = {split: count * read[split][1] for split, count in rows.items()}
     validations = training.epochs * training.evaluations_per_epoch
-    trained = tokens["train"] * training.epochs
+    trained = drawn * read["train"][1] * training.epochs
     evaluated = tokens["validation"] * (validations + 1) + tokens["test"]
     return Work(
         examples=examples,
@@ -227,6 +236,21 @@ def work_of(trial: TrialSpec, shape: ModelShape | None, sources: Sources) -> Wor
         largest_pass=training.micro_batch_size * min(trial.task.max_length, longest),
         flops=6.0 * shape.body * (trained + evaluated * FORWARD_SHARE),
     )
+
+
+def _drawn(sources: Sources, trial: TrialSpec) -> int:
+    """Examples that an epoch draws: some several times, some never, as the recipe's treatment says."""
+    dataset, task, treatment = sources.datasets[trial.task.fingerprint], trial.task, trial.recipe.treatment
+    if treatment is None or (treatment.mix is None and treatment.sampling is None):
+        return _rows(sources, task, "train")
+    return _examples_drawn(dataset.folder, task.train_limit, task.data_seed, treatment.model_dump_json())
+
+
+@lru_cache
+def _examples_drawn(folder: Path, limit: int | None, seed: int, treatment: str) -> int:
+    dataset = open_dataset(folder)
+    rows = sample_rows(dataset, "train", limit, seed)
+    return draws_of(TreatmentSpec.model_validate_json(treatment), dataset, rows).size
 
 
 def _row_of(sources: Sources, trial: TrialSpec, split: str) -> tuple[float, float]:
@@ -336,9 +360,30 @@ def _memory(work: Work, key: CostKey, shape: ModelShape | None, measured: Cost |
     modelled = modelled_bytes(key, shape, work.largest_pass)
     if measured is None or not measured.peak_bytes:
         return Range.around(modelled, MEMORY_SIMILAR if near else MEMORY_UNMEASURED)
-    mend = statistics.median(measured.peaks.values()) if measured.peaks else 1.0
+    started = WHOLE_TRIAL if measured.source == "smoke" and key.device == "cpu" else 1.0
+    mend = statistics.median(measured.peaks.values()) if measured.peaks else started
     change = modelled - modelled_bytes(key, shape, measured.peak_tokens)
     return Range.around(max(measured.peak_bytes * mend + change, BASE_BYTES / 4), MEMORY_MEASURED)
+
+
+def peak_with(foretold: TrialForecast, micro_batch_size: int, checkpointing: bool, sources: Sources) -> float:
+    """Memory of a trial whose batches were passed through the model in other parts.
+
+    Args:
+        foretold: the trial as it is declared; its method trains a model.
+        micro_batch_size: examples of a part.
+        checkpointing: whether activations are made again in place of being kept.
+        sources: what the forecast was made from.
+
+    Returns:
+        Bytes: what was foretold, less what the model's size says that this saves.
+    """
+    assert foretold.trial.recipe.model is not None
+    shape, key = read_shape(sources.models[foretold.trial.recipe.model.fingerprint]), foretold.key
+    other = key.model_copy(update={"micro_batch_size": micro_batch_size, "checkpointing": checkpointing})
+    tokens = foretold.work.largest_pass * micro_batch_size // max(1, key.micro_batch_size)
+    change = modelled_bytes(other, shape, tokens) - modelled_bytes(key, shape, foretold.work.largest_pass)
+    return max(foretold.peak_bytes.expected + change, BASE_BYTES / 4)
 
 
 def _token_bytes(sources: Sources, trial: TrialSpec) -> int:

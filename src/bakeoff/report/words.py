@@ -313,7 +313,7 @@ def caveats(analysis: Analysis, task: TaskAnalysis) -> list[str]:
         why = f"trials still to run: {left}" if left else "it was not opened"
         sentences.append(f"These are scores on validation, on which thresholds are tuned: they flatter. Test is closed: {why}.")
     significance = NO_SIGNIFICANCE if analysis.conclusions is None else SEE_DIFFERENCES
-    sentences.append(f"{significance} The deviation is that of {_seed_range(task)} on one {task.split} set.")
+    sentences.append(f"{significance}{_deviation(task)}")
     better = _unranked_above(task)
     if better:
         sentences.append(f"{', '.join(better)}: a higher mean, but over part of the seeds only; a failed trial leaves no rank.")
@@ -346,11 +346,15 @@ def unequal_tuning(task: TaskAnalysis) -> list[str]:
     ]
 
 
-def _seed_range(task: TaskAnalysis) -> str:
-    counts = sorted({entry.score.n for entry in task.standings if entry.score.n})
-    if not counts:
-        return "no seed"
-    return seeds(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+def _deviation(task: TaskAnalysis) -> str:
+    """Between what the deviations are, and who has none; nothing where no score has one."""
+    counts = sorted({entry.score.n for entry in task.standings if math.isfinite(entry.score.sd)})
+    over = seeds(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds" if counts else ""
+    told = f" The deviation (±) is that of {over} on one {task.split} set." if over else ""
+    names = [entry.recipe for entry in task.standings if entry.unchanging]
+    if names:
+        told += f" Seeds change nothing in {', '.join(names)}: the same outputs at each, so there is no deviation."
+    return told
 
 
 def _unranked_above(task: TaskAnalysis) -> list[str]:

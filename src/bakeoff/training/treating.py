@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.data.treatments.augmentation import Augmentation, Chance, Sequences, make_augmentation
-from bakeoff.data.treatments.draws import Draws, label_counts, make_draws, once
-from bakeoff.data.treatments.mix import declared_shares, drawn_shares, mix_draws
+from bakeoff.data.treatments.drawing import draws_of
+from bakeoff.data.treatments.draws import Draws, label_counts, once
+from bakeoff.data.treatments.mix import declared_shares, drawn_shares
 from bakeoff.tasks.tokenizer import added_tokens, load_tokenizer
 from bakeoff.training.work import Work
 
@@ -74,11 +75,7 @@ def treatment_of(work: Work) -> Treatment | None:
     spec = work.trial.recipe.treatment
     if spec is None:
         return None
-    if spec.mix is not None:
-        names, sources = work.dataset.source_names, work.sources("train")
-        draws = mix_draws(spec.mix, names, sources, work.gold("train"))
-    else:
-        draws = make_draws(spec.sampling, work.gold("train"))
+    draws = draws_of(spec, work.dataset, work.rows("train"))
     augmentation = make_augmentation(spec.augmentation)
     if augmentation is None:
         return Treatment(draws)

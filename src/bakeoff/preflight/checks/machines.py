@@ -11,6 +11,8 @@ from pathlib import Path
 
 from bakeoff.catalog import registry
 from bakeoff.preflight.findings import Check, Finding, Severity
+from bakeoff.preflight.forecast import cached, peak_with
+from bakeoff.preflight.forecast_model import TrialForecast
 from bakeoff.preflight.gpus import Gpu
 from bakeoff.preflight.machine import existing
 from bakeoff.preflight.subject import Subject
@@ -180,15 +182,34 @@ def look_at_memory(subject: Subject) -> Iterator[Finding]:
         return
     largest = max(subject.forecast.trials, key=lambda trial: trial.peak_bytes.expected)
     name = largest.trial.recipe.name
-    half = max(1, largest.key.micro_batch_size // 2)
     yield Finding(
         Severity.ERROR if peak.low > free else Severity.WARNING,
         f"a trial of {name} needs about {gigabytes(peak.expected)} of {place}, and {gigabytes(free)} are free",
         f"{gigabytes(free)} free",
         f"{gigabytes(peak.low)} to {gigabytes(peak.high)}",
-        f"end other programs, or --set recipes.{name}.training.micro_batch_size={half}",
+        ", or ".join(["end other programs", *_sparing(subject, largest, free)]),
         f"recipes.{name}",
     )
+
+
+def _sparing(subject: Subject, largest: TrialForecast, free: int) -> Iterator[str]:
+    """What of the trial or the run can be changed so that it fits, and nothing that would not help."""
+    peak, workers, key = largest.peak_bytes.expected, subject.asked.workers, largest.key
+    on_gpu = subject.machine.torch_cuda and subject.machine.gpus.found
+    fewer = int(subject.machine.memory_free // max(peak, 1.0))
+    if not on_gpu and 1 <= fewer < workers:
+        yield f"--workers {fewer}"
+    if not key.micro_batch_size or cached(key):
+        return
+    prefix = f"--set recipes.{largest.trial.recipe.name}.training."
+    parts = [key.micro_batch_size >> halvings for halvings in range(1, key.micro_batch_size.bit_length())]
+    fitting = [part for part in parts if peak_with(largest, part, key.checkpointing, subject.sources) <= free]
+    if fitting:
+        yield f"{prefix}micro_batch_size={fitting[0]}"
+    elif not key.checkpointing and peak_with(largest, key.micro_batch_size, True, subject.sources) <= free:
+        yield f"{prefix}gradient_checkpointing=true"
+    else:
+        yield "a smaller model: no smaller part of a batch makes this one fit"
 
 
 def look_at_disk(subject: Subject) -> Iterator[Finding]:
