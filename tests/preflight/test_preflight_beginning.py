@@ -37,7 +37,7 @@ def reviews(setup: Setup) -> Path:
     return path
 
 
-@pytest.mark.parametrize("question", ["needed", "rates"])
+@pytest.mark.parametrize("question", ["needed", "methods", "rates"])
 def test_a_users_file_becomes_a_study_that_is_ready(question: str, setup: Setup, reviews: Path) -> None:
     target = setup.folder / "begun.yaml"
     made = api.begin(str(reviews), "./model", question, target)
@@ -64,7 +64,7 @@ def test_columns_that_are_named_stand_in_the_study(setup: Setup, reviews: Path) 
     assert api.check(target).ready
 
 
-@pytest.mark.parametrize("question", ["needed", "losses", "rates"])
+@pytest.mark.parametrize("question", ["needed", "losses", "methods-losses", "rates"])
 def test_a_dataset_becomes_a_study_that_is_ready(question: str, setup: Setup) -> None:
     target = setup.folder / "begun.yaml"
     made = api.begin("demo", "./model", question, target)

@@ -19,14 +19,17 @@ want to know. What is not given is asked at a terminal, and has a default elsewh
 
 \b
 Questions:
-  needed   is a pretrained model needed, or do word counts do?
-  losses   which loss suits these data? (several labels a text)
-  rates    which learning rate suits model and data?
+  needed          is a pretrained model needed, or do word counts do?
+  losses          which loss suits these data? (several labels a text)
+  methods         must all weights be trained, or do adapters (LoRA) do?
+  methods-losses  which method with which loss? (several labels a text)
+  rates           which learning rate suits model and data?
 
 \b
 Examples:
   bakeoff init reviews.csv
   bakeoff init reviews.csv --text comment --labels stars
+  bakeoff init comments.csv --ask methods-losses
   bakeoff init goemotions --ask losses --model minilm-l6 --out study.yaml
 """
 DEFAULT_MODEL, DEFAULT_QUESTION = "minilm-l6", "needed"
@@ -44,7 +47,8 @@ def command(
         typer.Option("--model", help="A catalog name, a hub id `owner/name@commit`, or a folder. [default: minilm-l6]"),
     ] = None,
     ask: Annotated[
-        str | None, typer.Option("--ask", metavar="QUESTION", help="needed, losses or rates. [default: needed]")
+        str | None,
+        typer.Option("--ask", metavar="QUESTION", help="needed, losses, methods, methods-losses or rates. [default: needed]"),
     ] = None,
     text: Annotated[
         str | None, typer.Option("--text", metavar="COLUMN", help="The column of the text. [default: found out]")
@@ -102,7 +106,7 @@ def _answers(data: str | None, model: str | None, ask: str | None) -> tuple[str,
         model = _asked("Pretrained model", lambda name: named_model(name, Path.cwd(), "--model"), DEFAULT_MODEL)
     if ask is None:
         for name, words in QUESTIONS.items():
-            typer.echo(f"  {name:<8} {words}")
+            typer.echo(f"  {name:<15} {words}")
         ask = _asked("What do you want to know?", check_question, DEFAULT_QUESTION)
     return data, model, ask
 

@@ -23,6 +23,8 @@ from bakeoff.study.recipes import default_loss
 QUESTIONS = {
     "needed": "is a pretrained model needed, or do word counts do?",
     "losses": "which loss suits these data?",
+    "methods": "must all weights be trained, or do adapters (LoRA) do?",
+    "methods-losses": "which method with which loss? (all pairs)",
     "rates": "which learning rate suits model and data?",
 }
 """What a first study can ask."""
@@ -42,6 +44,15 @@ LOSSES = {
     "asl": "{loss: {name: asymmetric, gamma_neg: 2, gamma_pos: 1, clip: 0.05}}   # easy negatives count less",
     "focal": "{loss: focal}             # what is easy counts less",
 }
+METHODS = {
+    "full": " {loss: LOSS}  # all weights of the model are trained",
+    "lora": """
+    loss: LOSS
+    method: {name: lora, rank: 8, alpha: 16}                     # small matrices beside the frozen weights, and the head
+    training: {learning_rate: 1e-3, head_learning_rate: 5e-3}    # they bear, and need, higher rates""",
+}
+"""LoRA's rates are higher by habit, about ten times (Hu et al., ICLR 2022); a sweep would find better ones for both."""
+PAIRED_LOSSES = {"bce": "bce", "asl": "{name: asymmetric, gamma_neg: 2, gamma_pos: 1, clip: 0.05}"}
 
 
 @dataclass(frozen=True)
@@ -110,9 +121,11 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path, column
         line, texts = f"dataset: {data}", []
         if not kind:
             raise DataError(f"the kind of {data} is not known", data, "name the file that it was imported from")
-    if question == "losses" and kind != "multilabel":
+    if "losses" in question and kind != "multilabel":
         raise RunError(
-            f"there is one loss for {kind} tasks, and nothing to compare", "--ask losses", "ask for `needed` or `rates`"
+            f"there is one loss for {kind} tasks, and nothing to compare",
+            f"--ask {question}",
+            "ask for `needed`, `methods` or `rates`",
         )
     return Beginning(
         name=f"{name}-{question}",
@@ -288,6 +301,16 @@ def _recipes(made: Beginning, metric: str) -> tuple[str, str, str]:
         lines = "".join(f"  {name}: {text}\n" for name, text in LOSSES.items())
         others = ", ".join(name for name in LOSSES if name != "bce")
         return lines + counts, "bce", f"any of [{others}] beats bce {on}"
+    if made.question == "methods":
+        lines = "".join(f"  {name}:{text.replace('LOSS', loss)}\n" for name, text in METHODS.items())
+        return lines + counts, "full", f"lora is within 3% of full {on}"
+    if made.question == "methods-losses":
+        lines = "".join(
+            f"  {name}-{short}:{text.replace('LOSS', full)}\n"
+            for name, text in METHODS.items()
+            for short, full in PAIRED_LOSSES.items()
+        )
+        return lines + counts, "full-bce", f"lora-bce is within 3% of full-bce {on}\n  - full-asl beats full-bce {on}"
     if made.question == "rates":
         rates = {"slow": "3e-5", "usual": RATE, "fast": "3e-4"}
         lines = "".join(f"  {name}: {{loss: {loss}, training: {{learning_rate: {rate}}}}}\n" for name, rate in rates.items())
