@@ -15,11 +15,16 @@ def _number_or_none(value: Any) -> float | None:
     return None if value is None else number(value)
 
 
+def _state(value: Any) -> State:
+    # not the class itself: from Python 3.12 on its signature tells pydantic nothing
+    return State(value)
+
+
 Number = Annotated[float, BeforeValidator(number)]
 """A number that may be "nan", "inf" or "-inf" in the file."""
 MaybeNumber = Annotated[float | None, BeforeValidator(_number_or_none)]
 """The same, or None where there is none to tell."""
-StoredState = Annotated[State, BeforeValidator(State)]
+StoredState = Annotated[State, BeforeValidator(_state)]
 Split = Literal["validation", "test"]
 FindingKind = Literal["not-finite", "collapsed", "no-skill", "probabilities-off", "unsure"]
 
