@@ -89,7 +89,7 @@ def read_texts(folder: Path) -> list[str]:
 def bakeoff(*arguments: str) -> float:
     """Run a command of Bakeoff; the seconds that it took."""
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "bakeoff", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", "bakeoff", *arguments], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(
             f"bakeoff {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
@@ -114,9 +114,10 @@ def trials_of(run: Path) -> dict[str, tuple[Result, Circumstances]]:
 def packing(root: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """The same trials, one, two, four and eight at a time."""
     training = {"epochs": 1, "batch_size": 32, "learning_rate": 1e-4, "precision": "auto", "threads": 1}
+    scored = {"validation_limit": chosen.scored, "test_limit": chosen.scored}
     study = {
         "name": "packing",
-        "tasks": {"goemotions": {"dataset": "goemotions", "max_length": 128, "train_limit": chosen.rows}},
+        "tasks": {"goemotions": {"dataset": "goemotions", "max_length": 128, "train_limit": chosen.rows, **scored}},
         "defaults": {"model": "./model", "training": training},
         "recipes": {"bce": {}},
         "seeds": list(range(1, chosen.trials + 1)),
@@ -146,6 +147,12 @@ def packing(root: Path, chosen: argparse.Namespace) -> dict[str, Any]:
             }
         )
         print(json.dumps(found[-1]), flush=True)
+        if not chosen.small:  # what is known so far, should the rest not come
+            keep(
+                "gpu_packing",
+                "python benchmarks/gpu.py packing",
+                {"trials": chosen.trials, "rows": chosen.rows, "found": found},
+            )
     return {"trials": chosen.trials, "rows": chosen.rows, "found": found}
 
 
@@ -176,9 +183,10 @@ def large(root: Path, chosen: argparse.Namespace, sizes: dict[str, int]) -> dict
         "gradient_checkpointing": True,
         "learning_rate": 1e-5,
     }
+    task = {"dataset": "mrpc", "metric": "f1", "max_length": 384, "train_limit": chosen.rows}
     study = {
         "name": "large",
-        "tasks": {"mrpc": {"dataset": "mrpc", "metric": "f1", "max_length": 384, "train_limit": chosen.rows}},
+        "tasks": {"mrpc": {**task, "validation_limit": chosen.scored, "test_limit": chosen.scored}},
         "defaults": {"model": "./model", "pooling": "last", "training": body},
         "recipes": {
             "full": {"method": "full"},
@@ -186,6 +194,7 @@ def large(root: Path, chosen: argparse.Namespace, sizes: dict[str, int]) -> dict
         },
         "seeds": [42],
         "keep": "none",
+        "limits": {"checkpoint": "1h"},
     }
     rate = product_rate()
     run, wall = carry_out(root, "large", study)
@@ -233,6 +242,7 @@ def main() -> None:
     parser.add_argument("which", choices=["packing", "large"])
     parser.add_argument("--texts", type=Path, required=True, help="folder with the dataset's raw files")
     parser.add_argument("--rows", type=int, default=0)
+    parser.add_argument("--scored", type=int, default=1000, help="rows of validation and of test")
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("--at-once", default="1,2,4,8")
     parser.add_argument("--micro", type=int, default=32)
