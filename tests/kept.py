@@ -82,7 +82,11 @@ def trials_of(family: Family, datasets: dict[str, Dataset], model: Path) -> list
 
 
 def make_run(
-    root: Path, family: Family = "bert", tasks: tuple[str, ...] = TASKS, recipes: tuple[str, ...] = ("full", "lora", "probe")
+    root: Path,
+    family: Family = "bert",
+    tasks: tuple[str, ...] = TASKS,
+    recipes: tuple[str, ...] = ("full", "lora", "probe"),
+    adapters: tuple[int, ...] = (),
 ) -> Kept:
     """Train the trials in this process and lay them out as a runner does.
 
@@ -91,6 +95,7 @@ def make_run(
         family: the architecture.
         tasks: the tasks, by name.
         recipes: the recipes, by name.
+        adapters: more seeds of `lora`.
 
     Returns:
         The run; its datasets stand in the home of this process.
@@ -102,6 +107,9 @@ def make_run(
     run = RunFolder(root / "run")
     trials = [
         trial for trial in trials_of(family, datasets, model) if trial.task.name in tasks and trial.recipe.name in recipes
+    ]
+    trials += [
+        trial.model_copy(update={"seed": seed}) for seed in adapters for trial in trials if trial.recipe.name == "lora"
     ]
     Plan(study="kept", trials=trials).write(run.plan("final"))
     run.study.write_text(_study(trials, model))

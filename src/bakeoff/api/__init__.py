@@ -7,6 +7,7 @@ print(api.analyse(summary.run.root).tasks[0].leader)
 
 from __future__ import annotations
 
+from bakeoff.api.benchmarking import BenchOptions, bench
 from bakeoff.api.drifting import DriftOptions, drift
 from bakeoff.api.exports import Exported, ExportOptions, export
 from bakeoff.api.losses import draw_losses, inspect_losses
@@ -22,6 +23,7 @@ from bakeoff.api.sharing import Sharding, merge, shard
 from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, plan, stored_study
 
 __all__ = [
+    "BenchOptions",
     "Choice",
     "DriftOptions",
     "ExportOptions",
@@ -36,6 +38,7 @@ __all__ = [
     "analyse",
     "audit",
     "begin",
+    "bench",
     "cancel",
     "check",
     "choose_folder",

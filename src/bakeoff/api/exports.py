@@ -123,14 +123,29 @@ def _check_forms(forms: Sequence[str]) -> None:
 
 def _targets(course: _Course) -> dict[str, Path]:
     """Where each form will stand; a folder that holds something else is not touched."""
-    spec, forms = course.record.spec, course.options.forms
-    name = spec.id.rpartition("-")[0]
-    above = course.options.to.absolute() if course.options.to else course.run.exports / name
-    targets = {form: above if course.options.to and len(forms) == 1 else above / form for form in forms}
+    trial, forms, to = course.record.spec.id, course.options.forms, course.options.to
+    if to is None:
+        targets = {form: export_folder(course.run, trial, form) for form in forms}
+    else:
+        targets = {form: to.absolute() if len(forms) == 1 else to.absolute() / form for form in forms}
     for folder in targets.values():
         if folder.exists() and not (folder / EXPORTED).is_file() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError("this folder is not empty, and no export", str(folder), "name a new one with --to")
     return targets
+
+
+def export_folder(run: RunFolder, trial: str, form: str) -> Path:
+    """Where an export stands when nobody says otherwise.
+
+    Args:
+        run: the run.
+        trial: id of the trial.
+        form: the form.
+
+    Returns:
+        `exports/<task>-<recipe>-s<seed>/<form>` of the run.
+    """
+    return run.exports / trial.rpartition("-")[0] / form
 
 
 def _run(course: _Course, told: Callable[[str], None] | None) -> None:

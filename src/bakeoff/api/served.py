@@ -91,7 +91,7 @@ def _find_trial(run: RunFolder, choice: Choice) -> TrialRecord:
 
     plans = read_plans(run)
     trials = plans[chosen_phase(plans)].trials
-    task = _one_of("task", choice.task, list(dict.fromkeys(trial.task.name for trial in trials)), run)
+    task = one_of("task", choice.task, list(dict.fromkeys(trial.task.name for trial in trials)), run)
     known = list(dict.fromkeys(trial.recipe.name for trial in trials if trial.task.name == task))
     recipe = choice.recipe or _leader(run, task)
     if recipe not in known:
@@ -107,7 +107,21 @@ def _find_trial(run: RunFolder, choice: Choice) -> TrialRecord:
     return max(kept, key=_goodness)
 
 
-def _one_of(what: str, asked: str, known: list[str], run: RunFolder) -> str:
+def one_of(what: str, asked: str, known: list[str], run: RunFolder) -> str:
+    """What of several is meant.
+
+    Args:
+        what: what they are, such as "task".
+        asked: the one that was asked for; empty takes the only one.
+        known: those that there are.
+        run: the run, for the message.
+
+    Returns:
+        The one.
+
+    Raises:
+        RunError: if there is no such thing, or several.
+    """
     if asked in known:
         return asked
     if not asked and len(known) == 1:

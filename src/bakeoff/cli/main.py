@@ -9,6 +9,7 @@ import typer
 
 from bakeoff import __version__
 from bakeoff.cli import (
+    bench,
     cancel,
     check,
     clean,
@@ -67,6 +68,7 @@ for verb in (
     verdict,
     compare,
     drift,
+    bench,
     retry,
     cancel,
     plan,

@@ -413,6 +413,21 @@ class RunFolder:
         return self.root / "drift.html"
 
     @property
+    def launches(self) -> Path:
+        """What each launch of a benchmark measured, a folder a variant: `launches/<variant>/<number>.json`."""
+        return self.root / "launches"
+
+    @property
+    def bench(self) -> Path:
+        """`bench.json`: what it costs to use the models of the run."""
+        return self.root / "bench.json"
+
+    @property
+    def bench_page(self) -> Path:
+        """`bench.html`: the same as a page."""
+        return self.root / "bench.html"
+
+    @property
     def looks(self) -> Path:
         """`looks.jsonl`: each opening of test scores."""
         return self.root / "looks.jsonl"

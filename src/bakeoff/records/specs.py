@@ -355,7 +355,9 @@ class JobSpec(Spec):
         asks: for `train`: whether it asks the runner after each validation but the last whether to go on.
     """
 
-    kind: Literal["train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export", "drift", "serve"]
+    kind: Literal[
+        "train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export", "drift", "bench", "serve"
+    ]
     id: str
     families: list[str] = Field(default_factory=list)
     trial: TrialSpec | None = None

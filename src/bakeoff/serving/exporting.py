@@ -6,7 +6,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from bakeoff.catalog import registry
 from bakeoff.catalog.cards import ModelCard
 from bakeoff.catalog.methods import LoraSettings
 from bakeoff.errors import ModelError
-from bakeoff.records.answers import Answers
 from bakeoff.records.results import Outputs
 from bakeoff.records.serving import ExportOrder, Form, Served
 from bakeoff.serving.graphs import export_graph, quantise
@@ -194,14 +193,7 @@ class Exporter:
     def _answer(self, name: str, model: Model) -> None:
         """Ask a model the validation examples, and keep its outputs as a trial's are kept."""
         predictor = Predictor(self.served, Encoder(self.served.task, None), model)
-        outputs = predictor.outputs(self.encoded)
-        found: Answers | None = None
-        if self.template.answers is not None:
-            assert self.served.task.max_answer is not None
-            accepted = self.template.answers.accepted
-            outputs, found = read_answers_of(self.encoded, outputs, self.served.task.max_answer, accepted)
-        kept = Outputs(self.template.ids, outputs, self.template.gold, found)
-        kept.write(self.folder / f"{name}.npz")
+        answered(predictor, self.encoded, self.template).write(self.folder / f"{name}.npz")
 
 
 def hub_name(name: str) -> str:
@@ -248,6 +240,24 @@ def export(order: ExportOrder, texts: Texts, template: Outputs, folder: Path, to
         told=told,
     )
     exporter.run(order.forms)
+
+
+def answered(predictor: Predictor, encoded: Encoded, template: Outputs) -> Outputs:
+    """What a model says of examples whose outputs a trial has stored.
+
+    Args:
+        predictor: the model.
+        encoded: the examples.
+        template: their stored outputs: ids, gold, accepted answers, what each belongs to.
+
+    Returns:
+        The same with this model's outputs.
+    """
+    outputs, found = predictor.outputs(encoded), None
+    if template.answers is not None:
+        assert predictor.served.task.max_answer is not None
+        outputs, found = read_answers_of(encoded, outputs, predictor.served.task.max_answer, template.answers.accepted)
+    return replace(template, outputs=outputs, answers=found)
 
 
 def rows_of(ids: list[str], known: list[str]) -> np.ndarray[Any, np.dtype[np.int64]]:

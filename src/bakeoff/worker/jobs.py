@@ -282,6 +282,28 @@ def drift(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     return read_all(order, progress)
 
 
+def bench(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Measure one launch of a model that is put to use, or check its answers.
+
+    Args:
+        job: says no more than the kind.
+        folder: the job's folder; its `order.json` names models and texts.
+        progress: the child's log.
+
+    Returns:
+        What was measured (see `bakeoff.records.benchmarks.Launch`).
+    """
+    from bakeoff.records.benchmarks import BenchOrder
+    from bakeoff.serving.measuring import measure_launch
+    from bakeoff.training.arithmetic import settle
+    from bakeoff.worker.lineage import die_with_parent
+
+    die_with_parent(os.getppid())  # what still ran when the command goes on would disturb what is measured then
+    order = BenchOrder.read(folder.order)
+    settle(order.threads, deterministic=False)
+    return measure_launch(order, folder.product, progress)
+
+
 def serve(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
     """Answer over HTTP until told to stop.
 
@@ -333,6 +355,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "predict": predict,
     "export": export,
     "drift": drift,
+    "bench": bench,
     "serve": serve,
     "stub": stub,
 }
