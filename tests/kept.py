@@ -108,9 +108,7 @@ def make_run(
     trials = [
         trial for trial in trials_of(family, datasets, model) if trial.task.name in tasks and trial.recipe.name in recipes
     ]
-    trials += [
-        trial.model_copy(update={"seed": seed}) for seed in adapters for trial in trials if trial.recipe.name == "lora"
-    ]
+    trials += [trial.model_copy(update={"seed": seed}) for seed in adapters for trial in trials if trial.recipe.name == "lora"]
     Plan(study="kept", trials=trials).write(run.plan("final"))
     run.study.write_text(_study(trials, model))
     for trial in trials:

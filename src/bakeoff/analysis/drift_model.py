@@ -15,10 +15,10 @@ DRIFT_VERSION = 1
 
 
 class Spread(Spec):
-    """A number over seeds.
+    """A number over seeds, or over launches.
 
     Attributes:
-        values: one a seed.
+        values: one a seed, or a launch.
         mean: their mean.
         low: lower end of the interval at 95 %; "-inf" where nothing is known.
         high: upper end.

@@ -14,12 +14,11 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from bakeoff.data.dataset import Dataset, open_dataset
 from bakeoff.records.benchmarks import ANSWERS, BenchOrder
 from bakeoff.records.environment import available_cores
 from bakeoff.records.files import canonical_json, sha256_bytes, sha256_file
 from bakeoff.records.results import Outputs
-from bakeoff.serving.exporting import answered, rows_of
+from bakeoff.serving.exporting import answered
 from bakeoff.serving.loading import Model
 from bakeoff.serving.predictor import Predictor
 from bakeoff.serving.rows import Encoder, Texts
@@ -27,9 +26,6 @@ from bakeoff.serving.shared import load_together
 from bakeoff.tasks.tokenizer import load_tokenizer
 from bakeoff.training.batches import Batch
 from bakeoff.training.progress import Progress
-
-READ_SPLIT = "validation"
-"""No text of the test set is looked at."""
 
 
 @dataclass(frozen=True)
@@ -70,26 +66,6 @@ class Asked:
     texts: Texts
     template: Outputs
 
-    @staticmethod
-    def of(dataset: Dataset, template: Outputs, most: int, seed: int) -> Asked:
-        """Examples drawn from those that a trial was validated on.
-
-        Args:
-            dataset: holds them.
-            template: the trial's stored outputs.
-            most: examples at most.
-            seed: what they are drawn by: every launch draws the same.
-
-        Returns:
-            The examples.
-        """
-        whole = most >= len(template.ids)
-        places = np.arange(len(template.ids)) if whole else np.random.default_rng(seed).permutation(len(template.ids))[:most]
-        rows = rows_of([template.ids[place] for place in places], dataset.ids(READ_SPLIT))
-        second = dataset.seconds(READ_SPLIT, rows) if dataset.has("seconds") else None
-        kept = template if template.answers is not None else template.of(places)
-        return Asked(Texts(dataset.texts(READ_SPLIT, rows), second), kept)
-
     def requests(self, size: int) -> list[Texts]:
         """The texts in requests.
 
@@ -104,11 +80,31 @@ class Asked:
         return [Texts(first[at : at + size], None if second is None else second[at : at + size]) for at in starts]
 
 
-def measure_launch(order: BenchOrder, folder: Path, progress: Progress) -> dict[str, Any]:
+def drawn(order: BenchOrder, stored: Outputs) -> Outputs:
+    """The examples that a launch asks of those that a trial was validated on; every launch draws the same.
+
+    Args:
+        order: how many there are to be.
+        stored: the trial's outputs of all.
+
+    Returns:
+        Outputs of those that were drawn. To compare answers to questions, all are: stored answers cannot be parted.
+    """
+    most = order.examples if order.checks else order.texts
+    if len(stored.ids) <= most or (order.checks and stored.answers is not None):
+        return stored
+    places = np.random.default_rng(order.models[0].task.data_seed).permutation(len(stored.ids))[:most]
+    if stored.answers is None:
+        return stored.of(places)
+    return replace(stored, ids=[stored.ids[place] for place in places])
+
+
+def measure_launch(order: BenchOrder, asked: Asked, folder: Path, progress: Progress) -> dict[str, Any]:
     """Load the models of an order and measure.
 
     Args:
-        order: models, texts and settings.
+        order: models and settings.
+        asked: what was drawn.
         folder: where answers that are checked are written.
         progress: the child's log; a wish to stop is heeded between requests.
 
@@ -116,10 +112,7 @@ def measure_launch(order: BenchOrder, folder: Path, progress: Progress) -> dict[
         What a `bakeoff.records.benchmarks.Launch` says, but for what was asked and what the process used at most.
     """
     began, busy, process = datetime.now(UTC), os.getloadavg()[0], psutil.Process()
-    opening = time.perf_counter()
-    asked = _asked(order)
     (first,) = asked.requests(1)[:1]
-    opened = time.perf_counter() - opening  # whoever serves has its texts from elsewhere
     before, start = process.memory_info().rss, time.perf_counter()
     predictors = _load(order)
     for predictor in predictors:
@@ -129,18 +122,10 @@ def measure_launch(order: BenchOrder, folder: Path, progress: Progress) -> dict[
         "busy": busy,
         "cores": available_cores(),
         "load_seconds": time.perf_counter() - start,
-        "start_seconds": max(0.0, time.time() - process.create_time() - opened),
+        "start_seconds": max(0.0, time.time() - process.create_time()),
         "memory_bytes": process.memory_info().rss - before,
     }
     return facts | (_check(predictors, asked, folder) if order.checks else _time(order, predictors, asked, progress))
-
-
-def _asked(order: BenchOrder) -> Asked:
-    dataset, template = open_dataset(Path(order.dataset)), Outputs.read(Path(order.validation))
-    most = order.examples if order.checks else order.texts
-    if order.checks and template.answers is not None:
-        most = len(template.ids)  # stored answers of a part of the questions are none
-    return Asked.of(dataset, template, most, order.models[0].task.data_seed)
 
 
 def _load(order: BenchOrder) -> list[Predictor]:

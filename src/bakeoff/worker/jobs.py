@@ -25,6 +25,7 @@ from bakeoff.training.progress import Preempted, Progress
 from bakeoff.training.rungs import Pruned
 
 if TYPE_CHECKING:
+    from bakeoff.serving.rows import Texts
     from bakeoff.training.work import Work
 
 TRACEBACK_LINES = 30
@@ -243,21 +244,29 @@ def export(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str,
     Returns:
         The forms.
     """
-    from bakeoff.data.dataset import open_dataset
     from bakeoff.records.results import Outputs
     from bakeoff.records.serving import ExportOrder
     from bakeoff.serving import exporting
-    from bakeoff.serving.rows import Texts
     from bakeoff.training.arithmetic import settle
 
     order = ExportOrder.read(folder.order)
     settle(order.threads, deterministic=False)
-    dataset, template = open_dataset(Path(order.dataset)), Outputs.read(Path(order.validation))
-    rows = exporting.rows_of(template.ids, dataset.ids("validation"))
-    second = dataset.seconds("validation", rows) if dataset.has("seconds") else None
-    texts = Texts(dataset.texts("validation", rows), second)
+    template = Outputs.read(Path(order.validation))
+    texts = _texts(order.dataset, template.ids)
     exporting.export(order, texts, template, folder.product, lambda text: progress.say("note", text=text))
     return {"forms": order.forms}
+
+
+def _texts(dataset: str, ids: list[str]) -> Texts:
+    """Texts of validation examples; no text of the test set is looked at."""
+    from bakeoff.data.dataset import open_dataset
+    from bakeoff.serving.exporting import rows_of
+    from bakeoff.serving.rows import Texts
+
+    opened = open_dataset(Path(dataset))
+    rows = rows_of(ids, opened.ids("validation"))
+    second = opened.seconds("validation", rows) if opened.has("seconds") else None
+    return Texts(opened.texts("validation", rows), second)
 
 
 def drift(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
@@ -294,14 +303,16 @@ def bench(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
         What was measured (see `bakeoff.records.benchmarks.Launch`).
     """
     from bakeoff.records.benchmarks import BenchOrder
-    from bakeoff.serving.measuring import measure_launch
+    from bakeoff.records.results import Outputs
+    from bakeoff.serving.measuring import Asked, drawn, measure_launch
     from bakeoff.training.arithmetic import settle
     from bakeoff.worker.lineage import die_with_parent
 
     die_with_parent(os.getppid())  # what still ran when the command goes on would disturb what is measured then
     order = BenchOrder.read(folder.order)
     settle(order.threads, deterministic=False)
-    return measure_launch(order, folder.product, progress)
+    template = drawn(order, Outputs.read(Path(order.validation)))
+    return measure_launch(order, Asked(_texts(order.dataset, template.ids), template), folder.product, progress)
 
 
 def serve(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
