@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from bakeoff.errors import FormatError
-from bakeoff.records.files import read_document, sha256_file, write_document
+from bakeoff.records.files import canonical_json, read_document, sha256_file, write_document
 from bakeoff.records.serving import ORDER_VERSION, Order, Served
 from bakeoff.records.specs import Spec
 
@@ -156,4 +156,5 @@ def standing(path: Path, asked: dict[str, object]) -> Launch | None:
     answers = path.with_name(ANSWERS)
     if launch.answers_sha256 and not (answers.is_file() and sha256_file(answers) == launch.answers_sha256):
         return None
-    return launch if launch.asked == asked else None
+    # what is not finite stands in a file as a word
+    return launch if canonical_json(launch.asked) == canonical_json(asked) else None
