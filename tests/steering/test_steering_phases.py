@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from driving import Drive, MakeDrive
 
+from bakeoff import api
 from bakeoff.analysis.analyse import analyse, current_analysis
 from bakeoff.analysis.folder import read_plans, read_trials
 from bakeoff.analysis.gate import open_test
+from bakeoff.analysis.verdict import exit_code
 from bakeoff.errors import RunError, UnfinishedError
 from bakeoff.records.decisions import Decision
 from bakeoff.records.files import sha256_file
@@ -151,6 +153,14 @@ def test_a_gate_ends_a_study_that_is_not_worth_going_on(make_drive: MakeDrive) -
     assert not found.opened
     assert found.funnel is not None
     assert found.funnel.stopped == "screen"
+    # the verdict is red, with the exit code that a pipeline acts on, and nothing was opened for it
+    conclusions = api.verdict(drive.run)
+    assert (conclusions.verdict.colour, exit_code(conclusions.verdict.colour, "red")) == ("red", 20)
+    assert conclusions.verdict.headline.startswith("Red. The gate of the phase screen stopped the study: it asks for green,")
+    assert {claim.answer for claim in conclusions.claims} == {"undecided"}
+    page = write_report(drive.folder, found).read_text()
+    assert "The gate of the phase screen stopped the study" in page
+    assert "Test was not opened." in page
     assert not drive.folder.looks.exists()
 
 

@@ -153,6 +153,11 @@ FAULTY = {
         "phases[0].sweep",
         "searches no more",
     ),
+    "gate of a sweep": (
+        f"phases: [{{name: x, sweep: true, gate: green}}, {{name: y}}]\nsweep: {{recipes: [a], {SPACE}, proposals: 1}}",
+        "phases[0].gate",
+        "a search has no verdict",
+    ),
     "two sweeps": (
         f"phases: [{{name: x, sweep: true}}, {{name: z, sweep: true}}, {{name: y}}]\n"
         f"sweep: {{recipes: [a], {SPACE}, proposals: 1}}",

@@ -26,6 +26,7 @@ from bakeoff.analysis.recipes import describe_recipes, made_proposals, read_prop
 from bakeoff.analysis.recognising import no_skill_scores, recognise
 from bakeoff.analysis.scoring import Yardstick, describe_fit, fit, score_split, yardstick
 from bakeoff.analysis.searches import describe_searches
+from bakeoff.analysis.stopping import conclude_stopped, stopped_by
 from bakeoff.analysis.trial_model import Split, TrialAnalysis
 from bakeoff.analysis.trials import Scored, describe_trial
 from bakeoff.errors import RunError
@@ -157,6 +158,9 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
             lambda trial: Outputs.read(records[trial.id].folder.validation),
             notes,
         )
+    elif stopping := stopped_by(decisions, ordered):
+        conclusions = conclude_stopped(study, ordered, stopping, opened.sets)
+    if conclusions is not None:
         claims = [Claim(text=claim.text, status=claim.answer) for claim in conclusions.claims if claim.source == "claims"]
     return Analysis(
         study=plan.study,

@@ -199,7 +199,7 @@ class Analysis(Spec):
         trials: every planned trial, in the order of the plan.
         environments: machines and versions.
         claims: the study's claims.
-        conclusions: what follows from the test scores; null while test stays closed.
+        conclusions: what follows from the test scores, or from a gate that stopped the study; null while test stays closed.
         searches: what sweeps tried and found, a search a recipe and task.
         funnel: how the study was narrowed down; null for one without phases, and before its first has ended.
         commands: how to do it again, to be typed in the run folder.

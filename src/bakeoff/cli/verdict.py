@@ -12,8 +12,9 @@ NAME = "verdict"
 SHORT = "Answer the claims of a study: green, yellow or red."
 HELP = """Answer the claims of a study whose trials have all ended, and say green, yellow or red by its own rules.
 
-Exit code 0 for green, 10 for yellow, 20 for red, so that a pipeline can act on it; --fail-on red lets yellow pass. With
---json everything behind the verdict is printed: claims, contrasts, intervals, p-values.
+Exit code 0 for green, 10 for yellow, 20 for red, so that a pipeline can act on it; --fail-on red lets yellow pass. A study
+that the gate of a phase has stopped is red. With --json everything behind the verdict is printed: claims, contrasts,
+intervals, p-values.
 
 \b
 Examples:

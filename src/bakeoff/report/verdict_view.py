@@ -88,6 +88,8 @@ def error_rate(found: Conclusions) -> str:
     Returns:
         Sentences.
     """
+    if not found.tasks:
+        return "Nothing was tested, so nothing can be wrongly answered."
     if not found.inferential:
         return "Nothing that was claimed is about what to expect of recipes, so no p-value is given."
     noun = "statement" if found.inferential == 1 else "statements"
@@ -108,6 +110,8 @@ def looks(found: Conclusions) -> str:
     Returns:
         Sentences.
     """
+    if not found.looks:
+        return "Test was not opened."
     opened = "once" if found.looks <= 1 else f"for {found.looks} different sets of trials"
     if not found.declared:
         text = f"Test was opened {opened}, after every trial had ended."

@@ -312,7 +312,7 @@ def caveats(analysis: Analysis, task: TaskAnalysis) -> list[str]:
         left = sum(entry.planned - entry.complete - entry.failed for entry in task.standings)
         why = f"trials still to run: {left}" if left else "it was not opened"
         sentences.append(f"These are scores on validation, on which thresholds are tuned: they flatter. Test is closed: {why}.")
-    significance = NO_SIGNIFICANCE if analysis.conclusions is None else SEE_DIFFERENCES
+    significance = SEE_DIFFERENCES if analysis.opened else NO_SIGNIFICANCE
     sentences.append(f"{significance}{_deviation(task)}")
     better = _unranked_above(task)
     if better:

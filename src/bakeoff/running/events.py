@@ -44,7 +44,7 @@ class PhaseBegan(Event):
 
     Attributes:
         plan: its plan, as it is now.
-        phases: phases that the study has.
+        phases: phases that are carried out in all.
     """
 
     plan: Plan

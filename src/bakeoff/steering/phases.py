@@ -40,6 +40,11 @@ class Course:
     stored: bool = False
 
     @property
+    def phases(self) -> int:
+        """Phases that are carried out: those that are declared, and the best again after a search."""
+        return sum(1 + bool(one.again) for one in self.study.rounds)
+
+    @property
     def error_rate(self) -> float:
         """Of wrongly calling a recipe worse, for each phase that asks for it; all together they stay below `ERROR_RATE`."""
         asking = sum(bool(one.phase.choose and one.phase.choose.not_worse) for one in self.study.rounds)
@@ -103,7 +108,7 @@ class _Walk:
             return RunSummary(order.run, self.states, summary.signal, summary.seconds)
 
     def _carry_out(self, session: Session, round_: Round, plan: Plan, guide: Guide | None = None) -> RunSummary:
-        self.counted(PhaseBegan(plan, len(self.course.study.rounds)))
+        self.counted(PhaseBegan(plan, self.course.phases))
         order = _order(self.course, round_, plan, self.counted.left)
         summary = session.carry_out(replace(order, guide=guide), self.counted)
         self.states |= summary.states

@@ -53,7 +53,8 @@ class Phase(Entry):
         seeds: its seeds, or how many seeds that no other phase has; without it, the study's. The last phase needs seeds that
             no phase before it used.
         choose: which recipes go on; null means all.
-        gate: the least verdict on this phase's validation scores with which the study goes on; null means any.
+        gate: the least verdict on this phase's validation scores with which the study goes on; null means any. A phase that
+            searches has none.
     """
 
     name: Name

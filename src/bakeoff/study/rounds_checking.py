@@ -73,6 +73,11 @@ def _check_search(root: Node, phase: Node, faults: Faults) -> None:
     seeds = phase.at("seeds")
     if seeds and seeds.value is not None:
         faults.add(seeds, "the seeds of a proposal stand in the sweep", "sweep: {seeds: …}", key=True)
+    gate = phase.at("gate")
+    if gate and gate.value is not None:
+        faults.add(
+            gate, "a search has no verdict that a gate could look at", "a gate in a phase between it and the last", key=True
+        )
 
 
 def _check_choice(choose: Node | None, recipes: list[str], faults: Faults) -> None:
