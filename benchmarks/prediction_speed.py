@@ -2,35 +2,41 @@
 
     bakeoff run demo --only recipe=bce,seed=42
     bakeoff export runs/demo-default:bce --form merged --form onnx-int8 --allowed-loss 0.05
-    python benchmarks/prediction_speed.py runs/demo-default/exports/demo-bce-s42 [--pairs 5] [--rows 3000] [--million 1000000]
+    python benchmarks/prediction_speed.py runs/demo-default/exports/demo-bce-s42 [--launches 5] [--rows 800] [--million 1000000]
 
-`latency`: one short text at a time, in float32 by the pipeline and by the graph in 8 bits. `throughput`: many texts, by the
-pipeline at its best batch size and by `api.Predictor`, pipes to its process included; every side one thread. `million`: as many
-rows through a model of 2 layers and width 32, with the largest memory of both processes at a tenth of the way and at its end.
+Texts are comments of GoEmotions. `latency`: one text at a time, in float32 by the pipeline, by the merged export, and by the
+graph in 8 bits, in turn within a process. `throughput`: many texts, by the pipeline at its best batch size and by
+`api.Predictor`, pipes to its process included, in turn. `million`: as many rows of a CSV file through `bakeoff predict` with a
+model of 2 layers and width 64, and the resident memory of all its processes on the way; the pipeline answers 20,000 of the rows
+at its best batch size before and after. Every side has one thread. The unit of statistics is a launch.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-import os
 import statistics
+import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from measuring import child, keep, median_with_interval
 
 BATCHES = (1, 8, 32, 64, 128)
-WARM, LATENCIES = 20, 200
+WARM, LATENCIES, BLOCK = 20, 200, 20
 THREADS = 1
+PEER_ROWS = 20_000
+SAMPLES = 40
+Ask = Callable[[list[str]], Any]
 
 
 def texts_of(rows: int) -> list[str]:
-    """Validation texts of GoEmotions: 19 tokens in the mean."""
+    """Validation texts of GoEmotions: 13 words in the mean; after 5,426 they come again."""
     from bakeoff.data.store import find_dataset
     from bakeoff.records.paths import Home
 
@@ -52,118 +58,198 @@ def pipeline_of(folder: str, labels: int) -> Any:
     return transformers.pipeline("text-classification", model=model.eval(), tokenizer=tokenizer, device="cpu", top_k=None)
 
 
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+def timed(ask: Ask, texts: list[str]) -> float:
+    """Rows a second."""
+    began = time.perf_counter()
+    found = len(ask(texts))
+    assert found == len(texts)
+    return found / (time.perf_counter() - began)
 
 
 def latency(told: dict[str, Any]) -> dict[str, Any]:
-    """One text at a time."""
-    texts = texts_of(WARM + LATENCIES)
-    if told["side"] == "pipeline":
-        ask = pipeline_of(f"{told['folder']}/merged", told["labels"])
-        kind = lambda text: ask([text], batch_size=1)  # noqa: E731
-    else:
-        from bakeoff import api
-        from bakeoff.serving.predictor import Predictor
-        from bakeoff.serving.rows import Texts
-        from bakeoff.training.arithmetic import settle
+    """One text at a time, some by each side in turn."""
+    from bakeoff import api
+    from bakeoff.serving.predictor import Predictor
+    from bakeoff.serving.rows import Texts
+    from bakeoff.training.arithmetic import settle
 
-        settle(THREADS, deterministic=False)
-        predictor = Predictor.load(api.find_served(f"{told['folder']}/{told['side']}"), "fp32", THREADS)
-        kind = lambda text: predictor.predict(Texts([text])).plain()  # noqa: E731
-    spent = []
-    for text in texts:
-        began = time.perf_counter()
-        kind(text)
-        spent.append(1000 * (time.perf_counter() - began))
-    spent = spent[WARM:]
-    return {"p50_ms": statistics.median(spent), "p95_ms": percentile(spent, 0.95), "p99_ms": percentile(spent, 0.99)}
+    settle(THREADS, deterministic=False)
+    ask = pipeline_of(f"{told['folder']}/merged", told["labels"])
+    sides: dict[str, Callable[[str], Any]] = {"pipeline": lambda text: ask([text], batch_size=1)}
+    for form in ("merged", "onnx-int8"):
+        predictor = Predictor.load(api.find_served(f"{told['folder']}/{form}"), "fp32", THREADS)
+        sides[form] = lambda text, predictor=predictor: predictor.predict(Texts([text])).plain()  # type: ignore[misc]
+    texts = texts_of(WARM + LATENCIES)
+    spent: dict[str, list[float]] = {side: [] for side in sides}
+    for start in range(0, len(texts), BLOCK):
+        for side, answer in sides.items():
+            for text in texts[start : start + BLOCK]:
+                began = time.perf_counter()
+                answer(text)
+                spent[side].append(1000 * (time.perf_counter() - began))
+    return {side: percentiles(values[WARM:]) for side, values in spent.items()}
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    """Of milliseconds."""
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return {"p50_ms": round(cuts[49], 3), "p95_ms": round(cuts[94], 3), "p99_ms": round(cuts[98], 3)}
 
 
 def throughput(told: dict[str, Any]) -> dict[str, Any]:
-    """Many texts."""
-    texts = texts_of(told["rows"])
-    if told["side"] == "pipeline":
-        ask = pipeline_of(f"{told['folder']}/merged", told["labels"])
-        ask(texts[:64], batch_size=told["batch"])
-        began = time.perf_counter()
-        found = ask(texts, batch_size=told["batch"])
-        return {"rows_per_second": len(found) / (time.perf_counter() - began)}
+    """Many texts, by each side in turn; the first launch also finds the pipeline's best batch size."""
     from bakeoff import api
 
-    with api.Predictor(f"{told['folder']}/{told['form']}", threads=THREADS, precision=told["precision"]) as predictor:
-        predictor.predict(texts[:64])
-        began = time.perf_counter()
-        count = sum(1 for _ in predictor.stream(texts))
-        return {"rows_per_second": count / (time.perf_counter() - began)}
+    texts, ask = texts_of(told["rows"]), pipeline_of(f"{told['folder']}/merged", told["labels"])
+    ask(texts[:64], batch_size=32)
+    sizes = told["batches"]
+    by_batch = {size: timed(lambda rows, size=size: ask(rows, batch_size=size), texts[:256]) for size in sizes}  # type: ignore[misc]
+    best = max(by_batch, key=by_batch.__getitem__)
+    rates = {"pipeline": timed(lambda rows: ask(rows, batch_size=best), texts)}
+    for name, form in (("fp32", "merged"), ("onnx-int8", "onnx-int8")):
+        precision = "fp32" if form == "merged" else None
+        with api.Predictor(f"{told['folder']}/{form}", threads=THREADS, precision=precision) as predictor:
+            predictor.predict(texts[:64])
+            rates[name] = timed(predictor.predict, texts)
+    rates["pipeline again"] = timed(lambda rows: ask(rows, batch_size=best), texts)
+    return {"by_batch": by_batch, "best": best, "rates": rates}
 
 
-class Memory(threading.Thread):
-    """Largest resident memory of this process and its children, in two parts of the way."""
+def make_small(folder: Path) -> Path:
+    """A model of 2 layers and width 64 with random weights and the tokenizer of MiniLM, and a study of it."""
+    import torch
+    import transformers
 
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.early, self.late, self.begun = 0, 0, False
+    from bakeoff.hub.models import locate_model
+    from bakeoff.records.paths import Home
 
-    def run(self) -> None:
-        import psutil
+    source = locate_model(Home.default(), "minilm-l6").folder
+    config = transformers.AutoConfig.from_pretrained(source)
+    config.num_hidden_layers, config.hidden_size, config.intermediate_size, config.num_attention_heads = 2, 64, 256, 2
+    torch.manual_seed(0)
+    transformers.AutoModel.from_config(config).save_pretrained(folder / "small")
+    transformers.AutoTokenizer.from_pretrained(source).save_pretrained(folder / "small")
+    study = {
+        "bakeoff": 1,
+        "name": "small",
+        "tasks": {"demo": {"dataset": "demo", "metric": "f1_macro", "max_length": 64}},
+        "recipes": {"small": {"model": "./small", "method": "full", "training": {"epochs": 1, "threads": THREADS}}},
+        "seeds": [42],
+        "keep": "all",
+    }
+    (folder / "small.yaml").write_text(json.dumps(study))  # JSON is YAML
+    subprocess.run([sys.executable, "-m", "bakeoff", "run", "small.yaml"], cwd=folder, check=True, capture_output=True)
+    return folder / "runs" / "small-default"
 
-        me = psutil.Process()
-        while True:
-            total = sum(one.memory_info().rss for one in [me, *me.children(recursive=True)] if one.is_running())
-            if self.begun:
-                self.late = max(self.late, total)
-            else:
-                self.early = max(self.early, total)
-            time.sleep(0.5)
+
+def watch(process: subprocess.Popen[str], source: Path) -> list[dict[str, float]]:
+    """Resident memory of a process and its children while it runs, and how much of the file it has read."""
+    import psutil
+
+    samples, me, size = [], psutil.Process(process.pid), source.stat().st_size
+    began = time.monotonic()
+    while process.poll() is None:
+        try:
+            tree = [me, *me.children(recursive=True)]
+            resident = sum(one.memory_info().rss for one in tree)
+            read = next((file.position for file in me.open_files() if file.path == str(source)), 0)
+        except psutil.NoSuchProcess:
+            break
+        samples.append(
+            {"seconds": round(time.monotonic() - began, 1), "read": round(read / size, 4), "mb": round(resident / 1e6, 1)}
+        )
+        time.sleep(0.25)
+    return samples
 
 
 def million(told: dict[str, Any]) -> dict[str, Any]:
-    """As many rows through a tiny model."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from bakeoff import api
-    from kept import make_run
-
+    """As many rows through a small model."""
     rows = told["rows"]
     with tempfile.TemporaryDirectory() as name:
-        os.environ["BAKEOFF_HOME"] = f"{name}/home"
-        kept = make_run(Path(name) / "made", tasks=("tiny",), recipes=("full",))
-        source, target = Path(name) / "rows.csv", Path(name) / "out.jsonl"
-        words = ("what a happy day", "this is bad, very bad!", "a quiet night by the sea and nothing else to say of it")
-        with source.open("w") as sink:
-            sink.write("id,text\n")
-            sink.writelines(f'{n},"{words[n % 3]} {n}"\n' for n in range(rows))
-        memory = Memory()
-
-        def say(done: int, _: int) -> None:
-            memory.begun = memory.begun or done >= rows // 10
-
-        with api.Predictor(kept.run.root, recipe="full", threads=THREADS) as predictor:
-            memory.start()
-            began = time.perf_counter()
-            count = api.predict_path(predictor, source, target, told=say)
-            seconds = time.perf_counter() - began
-        with target.open() as written:
-            in_order = all(json.loads(line)["id"] == str(n) for n, line in enumerate(written))
+        folder = Path(name).resolve()
+        run = make_small(folder)
+        source, target, texts = folder / "rows.csv", folder / "out.jsonl", texts_of(rows)
+        with source.open("w", encoding="utf-8", newline="") as sink:
+            writer = csv.writer(sink)
+            writer.writerow(["id", "text"])
+            writer.writerows(enumerate(texts))
+        labels = len(json.loads((run / "analysis.json").read_text())["tasks"][0]["data"]["labels"])
+        ask = pipeline_of(str(folder / "small"), labels)
+        by_batch = {size: timed(lambda some, size=size: ask(some, batch_size=size), texts[:2000]) for size in told["batches"]}  # type: ignore[misc]
+        best = max(by_batch, key=by_batch.__getitem__)
+        peer = [timed(lambda some: ask(some, batch_size=best), texts[:PEER_ROWS])]
+        command = ["predict", f"{run}:small", "--file", str(source), "--to", str(target), "--threads", str(THREADS)]
+        began = time.monotonic()
+        process = subprocess.Popen([sys.executable, "-m", "bakeoff", *command], stderr=subprocess.DEVNULL, text=True)
+        samples = watch(process, source)
+        seconds = time.monotonic() - began
+        assert process.returncode == 0, command
+        peer.append(timed(lambda some: ask(some, batch_size=best), texts[:PEER_ROWS]))
+        count, in_order = 0, True
+        with target.open(encoding="utf-8") as written:
+            for line in written:
+                row = json.loads(line)
+                in_order = in_order and (row["id"], row["text"]) == (str(count), texts[count])
+                count += 1
+        at_work = [sample for sample in samples if sample["read"] > 0]
+        early = [sample["mb"] for sample in at_work if sample["read"] <= 0.1]
         return {
             "rows": count,
-            "seconds": seconds,
-            "rows_per_second": count / seconds,
-            "in_order": in_order,
-            "peak_bytes_first_tenth": memory.early,
-            "peak_bytes_after": memory.late,
+            "seconds_from_start_to_end": round(seconds, 1),
+            "rows_per_second": round(count / seconds, 1),
+            "in_order_and_unchanged": in_order,
+            "mb_at_most_in_first_tenth": max(early),
+            "mb_at_most_after": max(sample["mb"] for sample in at_work if sample["read"] > 0.1),
+            "memory": at_work[:: max(1, len(at_work) // SAMPLES)],
+            "pipeline_by_batch": by_batch,
+            "pipeline_rows_per_second": peer,
+            "pipeline_rows": PEER_ROWS,
+            "times_as_fast": round(count / seconds / max(peer), 3),
         }
 
 
 PARTS = {"latency": latency, "throughput": throughput, "million": million}
 
 
+def measure_latency(plain: dict[str, Any], launches: int) -> dict[str, Any]:
+    """All launches, and how many times as fast as the pipeline the others are."""
+    found = [child(__file__, {**plain, "part": "latency"}) for _ in range(launches)]
+    sides = [side for side in found[0] if side != "pipeline"]
+    times = {side: median_with_interval([one["pipeline"]["p50_ms"] / one[side]["p50_ms"] for one in found]) for side in sides}
+    middle = {
+        side: {key: statistics.median(one[side][key] for one in found) for key in one_of} for side, one_of in found[0].items()
+    }
+    return {"launches": found, "median": middle, "times_as_fast": times}
+
+
+def measure_throughput(plain: dict[str, Any], launches: int, rows: int) -> dict[str, Any]:
+    """Likewise; the pipeline's rate of a launch is the better of its two."""
+    first, found = {**plain, "part": "throughput", "rows": rows}, []
+    batches: tuple[int, ...] = BATCHES
+    for _ in range(launches):
+        found.append(child(__file__, {**first, "batches": batches}))
+        batches = (found[0]["best"],)
+        print(found[-1], flush=True)
+    rates = [one["rates"] for one in found]
+    times = {
+        name: median_with_interval([one[name] / max(one["pipeline"], one["pipeline again"]) for one in rates])
+        for name in ("fp32", "onnx-int8")
+    }
+    return {
+        "rows": rows,
+        "pipeline_by_batch": found[0]["by_batch"],
+        "best_batch": found[0]["best"],
+        "rates": rates,
+        "times_as_fast": times,
+    }
+
+
 def main() -> None:
     """Run all parts and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default="")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=3000)
+    parser.add_argument("--launches", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=800)
     parser.add_argument("--million", type=int, default=1_000_000)
     parser.add_argument("--parts", default="latency,throughput,million")
     parser.add_argument("--child")
@@ -172,48 +258,23 @@ def main() -> None:
         told = json.loads(options.child)
         print(json.dumps(PARTS[told["part"]](told)))
         return
-    from bakeoff import api
-
-    folder = str(Path(options.folder).absolute())
     wanted = options.parts.split(",")
-    body: dict[str, Any] = {}
-    plain: dict[str, Any] = {"folder": folder}
+    plain: dict[str, Any] = {"folder": str(Path(options.folder).absolute())}
     if {"latency", "throughput"} & set(wanted):
-        plain["labels"] = len(api.find_served(f"{folder}/merged").decision.labels)
-    if "latency" in wanted:
-        runs: dict[str, list[dict[str, Any]]] = {"pipeline": [], "onnx-int8": [], "merged": []}
-        for _ in range(options.pairs):
-            for side, found in runs.items():
-                found.append(child(__file__, {**plain, "part": "latency", "side": side}))
-                print(side, found[-1], flush=True)
-        ratios = {
-            side: median_with_interval([p["p50_ms"] / o["p50_ms"] for p, o in zip(runs["pipeline"], runs[side], strict=True)])
-            for side in ("onnx-int8", "merged")
-        }
-        body["latency"] = {"runs": runs, "times_as_fast": ratios}
-    if "throughput" in wanted:
-        first = {**plain, "part": "throughput", "rows": options.rows}
-        peer = {**first, "side": "pipeline"}
-        by_batch = {batch: child(__file__, {**peer, "batch": batch})["rows_per_second"] for batch in BATCHES}
-        best = max(by_batch, key=by_batch.__getitem__)
-        print("pipeline by batch", by_batch, flush=True)
-        ours = {"fp32": ("merged", "fp32"), "bf16": ("merged", "bf16"), "onnx-int8": ("onnx-int8", None)}
-        rates: dict[str, list[float]] = {"pipeline": [], **{name: [] for name in ours}}
-        for _ in range(options.pairs):
-            rates["pipeline"].append(child(__file__, {**peer, "batch": best})["rows_per_second"])
-            for name, (form, precision) in ours.items():
-                told = {**first, "side": "ours", "form": form, "precision": precision}
-                rates[name].append(child(__file__, told)["rows_per_second"])
-            print({name: round(found[-1], 1) for name, found in rates.items()}, flush=True)
-        ratios = {
-            name: median_with_interval([o / p for o, p in zip(rates[name], rates["pipeline"], strict=True)]) for name in ours
-        }
-        body["throughput"] = {"pipeline_by_batch": by_batch, "best_batch": best, "rates": rates, "times_as_fast": ratios}
-    if "million" in wanted:
-        body["million"] = child(__file__, {"part": "million", "rows": options.million})
-    path = keep("prediction_speed", " ".join(["python", "benchmarks/prediction_speed.py", *sys.argv[1:]]), body)
-    shown = {key: value.get("times_as_fast", value) for key, value in body.items()}
-    print(json.dumps({**shown, "kept": str(path)}, indent=1))
+        from bakeoff import api
+
+        plain["labels"] = len(api.find_served(f"{plain['folder']}/merged").decision.labels)
+    for part in wanted:
+        if part == "latency":
+            found = measure_latency(plain, options.launches)
+        elif part == "throughput":
+            found = measure_throughput(plain, options.launches, options.rows)
+        else:
+            found = child(__file__, {"part": part, "rows": options.million, "batches": BATCHES[1:]})
+        print(
+            json.dumps({key: value for key, value in found.items() if key not in ("launches", "rates", "memory")}), flush=True
+        )
+        keep(f"prediction_{part}", f"python benchmarks/prediction_speed.py {' '.join(sys.argv[1:])}", found)
 
 
 if __name__ == "__main__":
