@@ -3,7 +3,7 @@ VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 CODE := src tests benchmarks calibration soak
 
-.PHONY: setup check format test test-lowest report-check bench calibration soak
+.PHONY: setup check format test test-lowest report-check server-check bench calibration soak
 
 setup:
 	python3 -m venv .venv
@@ -36,6 +36,11 @@ test-lowest:
 # report than a fabricated one, and pictures of it. Needs chromium and the npm registry.
 report-check:
 	"$(BIN)/python" tests/check_report.py $(ARGS)
+
+# Schemathesis over the server's OpenAPI, without a token and with one; then axe-core over its page, light and dark, at three widths.
+# ARGS="--pictures FOLDER" keeps pictures of it. Needs chromium and the npm registry for the page.
+server-check:
+	"$(BIN)/python" tests/check_server.py $(ARGS)
 
 # Paired with transformers' Trainer; about ten minutes on an otherwise idle machine. The last result stands in benchmarks/results.
 bench:

@@ -23,7 +23,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--remote-debugging-pipe",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
 """Whatever is asked for, no name is resolved; and the browser's own calls are no event of a page."""
 SETTLED = 0.4
@@ -97,18 +97,18 @@ class Chromium:
                 self.requests.append(message["params"]["request"]["url"])
         return message
 
-    def open(self, page: Path, unguarded: bool = False) -> None:
-        """Open a file and wait until it is loaded.
+    def open(self, page: Path | str, unguarded: bool = False) -> None:
+        """Open a page and wait until it is loaded.
 
         Args:
-            page: the file.
+            page: a file, or an address on this machine.
             unguarded: whether the page's content policy is left out.
         """
         self.ask("Page.setBypassCSP", enabled=unguarded)
         self.ask("Page.navigate", url="about:blank")
         self.requests.clear()
         self.events.clear()
-        self.ask("Page.navigate", url=page.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while "Page.loadEventFired" not in self.events:
             self._next()
         self.settle()

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bakeoff.api.served import Choice, find_served
+from asking import Client, every_kind, running, wait_for
 from bakeoff.errors import ModelError, RunError
 from bakeoff.records.serving import ServeOrder
 from bakeoff.serving.deciding import Said
 from bakeoff.serving.predictor import Predictor
 from bakeoff.serving.rows import Texts
-from bakeoff.serving.web.batching import Batcher
 from bakeoff.serving.web.guards import POLICY
-from bakeoff.serving.web.metering import Meter
-from bakeoff.serving.web.server import listen, load_predictors, make_server
+from bakeoff.serving.web.server import listen
 from kept import Kept
 from payloads import PAYLOADS
 
@@ -32,64 +26,9 @@ TOKEN = "0123456789abcdef-token"
 BODY = {"texts": ["what a happy day"]}
 
 
-class Client:
-    """Asks the server, each time on a connection of its own."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        sent = {"content-type": "application/json"} if content is not None else {}
-        connection.request(method, path, content, {**sent, **{key.replace("_", "-"): value for key, value in headers.items()}})
-        answer = connection.getresponse()
-        found = answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
-        connection.close()
-        return found
-
-    def predict(self, body: Any, **headers: str) -> tuple[int, Any]:
-        status, _, content = self.ask("POST", "/predict", body, **headers)
-        return status, json.loads(content)
-
-    def raw(self, content: bytes) -> bytes:
-        """What comes back until the server closes, for what no client library would send."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
-            connection.sendall(content)
-            parts = []
-            while part := connection.recv(65536):
-                parts.append(part)
-            return b"".join(parts)
-
-
-@contextmanager
-def running(order: ServeOrder, load: Callable[[], list[Predictor]] | None = None, token: str = "") -> Iterator[Client]:
-    meter, opened = Meter(), listen(order.model_copy(update={"port": 0}))
-    batcher = Batcher(load or (lambda: load_predictors(order)), order.batch_rows, order.queue_seconds, meter)
-    server = make_server(order, batcher, meter, token)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
-    thread.start()
-    client = Client(opened.getsockname()[1])
-    try:
-        wait_for(lambda: server.started)
-        if load is None:
-            batcher.ready.wait()
-            assert batcher.failure is None, batcher.failure
-        yield client
-    finally:
-        server.should_exit = True
-        thread.join()
-        opened.close()
-
-
 @pytest.fixture(scope="module")
 def order(kept: Kept) -> ServeOrder:
-    chosen = [("full", "tiny"), ("lora", "tiny"), ("lora", "pairs"), ("full", "questions")]
-    models = [
-        find_served(kept.run.root, Choice(recipe, task, 1)).model_copy(update={"name": f"{task}-{recipe}"})
-        for recipe, task in chosen
-    ]
-    return ServeOrder(models=models, body_bytes=100_000, rows=50, body_seconds=5.0)
+    return every_kind(kept)
 
 
 @pytest.fixture(scope="module")
@@ -252,11 +191,6 @@ def ask_many(client: Client, bodies: list[Any]) -> tuple[list[threading.Thread],
     for thread in threads:
         thread.start()
     return threads, found
-
-
-def wait_for(what: Callable[[], bool]) -> None:
-    while not what():
-        time.sleep(0.005)
 
 
 def waiting(client: Client) -> int:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from accelerate.state import AcceleratorState
 
 from bakeoff.data.dataset import Dataset
 from bakeoff.records.paths import AttemptFolder
@@ -18,19 +16,9 @@ from bakeoff.tasks.tokens import build_store
 from bakeoff.testing.models import Family, make_tiny_model
 from bakeoff.training.progress import Progress
 from bakeoff.training.work import Work
+from model_fixtures import fresh_accelerate, one_thread
 
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Tiny models gain nothing from threads, and tests run beside each other."""
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerate() -> Iterator[None]:
-    """Accelerate keeps one state a process; here a process runs trials of several precisions."""
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+__all__ = ["fresh_accelerate", "one_thread"]
 
 
 @pytest.fixture(scope="session")

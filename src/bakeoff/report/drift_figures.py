@@ -9,12 +9,11 @@ from bakeoff.analysis.drift_model import RecipeDrift, TaskDrift
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette
 from bakeoff.report.figures import Figure, Sketch, draw, legend, shown, slug
+from bakeoff.report.heat_maps import HeatMap, paint_heat_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-DARKEST = 0.55
-"""Opacity of the largest drift: ink is still read on it."""
 MEASURE = "1 − debiased linear CKA with the base model"
 
 
@@ -53,29 +52,14 @@ def heat_map(task: TaskDrift, name: str) -> Sketch:
         The sketch.
     """
     rows = max(len(recipe.layers) for recipe in task.recipes)
-    highest = max((layer.cka.mean for recipe in task.recipes for layer in recipe.layers), default=0.0)
-    scale = highest if highest > 0 else 1.0
-
-    def paint(axes: Axes) -> None:
-        from matplotlib.patches import Rectangle
-
-        for column, recipe in enumerate(task.recipes):
-            for layer in recipe.layers:
-                strength = DARKEST * max(layer.cka.mean, 0.0) / scale if math.isfinite(layer.cka.mean) else 0.0
-                corner = (column, rows - 1 - layer.layer)
-                axes.add_patch(Rectangle(corner, 1, 1, facecolor=palette.SERIES[0], alpha=strength, linewidth=0))
-                text = f"{layer.cka.mean:.3f}"
-                axes.text(corner[0] + 0.5, corner[1] + 0.5, text, ha="center", va="center", fontsize=8)
-        axes.set_xlim(0, len(task.recipes))
-        axes.set_ylim(rows, 0)
-        axes.set_yticks([row + 0.5 for row in range(rows)], [_layer_name(rows - 1 - row) for row in range(rows)], fontsize=8)
-        centres = [column + 0.5 for column in range(len(task.recipes))]
-        axes.set_xticks(centres, [shown(recipe.recipe, 22) for recipe in task.recipes], fontsize=8)
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0)
-        axes.grid(visible=False)
-        for side in axes.spines.values():
-            side.set_visible(False)
+    columns = [{layer.layer: layer.cka.mean for layer in recipe.layers} for recipe in task.recipes]
+    layers = range(rows - 1, -1, -1)
+    heat = HeatMap(
+        [[column.get(layer, math.nan) for column in columns] for layer in layers],
+        [_layer_name(layer) for layer in layers],
+        [recipe.recipe for recipe in task.recipes],
+        digits=3,
+    )
 
     spoken = "; ".join(
         f"{recipe.recipe} moves {_layer_name(max(recipe.layers, key=lambda one: one.cka.mean).layer)} most"
@@ -101,7 +85,7 @@ def heat_map(task: TaskDrift, name: str) -> Sketch:
         title=f"Drift of each layer on {task.name}",
         description=f"{MEASURE}, mean over seeds; the top row is the last layer. {spoken}.",
         size=(1.4 + 1.3 * len(task.recipes), 0.8 + 0.3 * rows),
-        draw=paint,
+        draw=lambda axes: paint_heat_map(axes, heat),
         table=table,
     )
 
@@ -120,9 +104,9 @@ def curves(task: TaskDrift, name: str) -> Sketch:
 
     def paint(axes: Axes) -> None:
         for place, recipe in enumerate(task.recipes):
-            colour, dashes = palette.series(place), palette.DASHES[place % len(palette.DASHES)]
+            colour = palette.series(place)
             depth = [layer.layer for layer in recipe.layers]
-            axes.plot(depth, [layer.cka.mean for layer in recipe.layers], color=colour, linestyle=dashes, linewidth=1.8)
+            axes.plot(depth, [layer.cka.mean for layer in recipe.layers], **palette.line(place), linewidth=1.8)
             if all(math.isfinite(layer.cka.low) for layer in recipe.layers):
                 low, high = [layer.cka.low for layer in recipe.layers], [layer.cka.high for layer in recipe.layers]
                 axes.fill_between(depth, low, high, color=colour, alpha=0.18, linewidth=0)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.drift_model import Drift, Spread
-from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
-from bakeoff.report import palette
 from bakeoff.report.drift_figures import drift_figures
-from bakeoff.report.html import POLICY, template
+from bakeoff.report.html import template
+from bakeoff.report.pages import write_page
 
 
 def write_drift_page(run: RunFolder, drift: Drift) -> Path:
@@ -28,12 +27,8 @@ def write_drift_page(run: RunFolder, drift: Drift) -> Path:
     page = template("drift.html", {"spread": spread, "number": number_words, "ratio": ratio}).render(
         drift=drift,
         tasks=tasks,
-        policy=POLICY,
-        light=palette.declarations(dark=False),
-        dark=palette.declarations(dark=True),
-        run_name=run.root.name,
     )
-    write_bytes(run.drift_page, page.encode("utf-8", "replace"))
+    write_page(run, run.drift_page, page)
     return run.drift_page
 
 

@@ -282,8 +282,7 @@ def _curves(
             axes.plot(
                 [step for step, _ in curve],
                 [value for _, value in curve],
-                color=palette.series(place),
-                linestyle=palette.DASHES[place % len(palette.DASHES)],
+                **palette.line(place),
                 linewidth=1.3,
                 alpha=0.85,
                 marker=marker,
@@ -313,10 +312,7 @@ def legend(axes: Axes, recipes: list[str], places: dict[str, int]) -> None:
         return
     from matplotlib.lines import Line2D
 
-    lines = [
-        Line2D([], [], color=palette.series(places[name]), linestyle=palette.DASHES[places[name] % len(palette.DASHES)])
-        for name in recipes
-    ]
+    lines = [Line2D([], [], **palette.line(places[name])) for name in recipes]
     # a label that begins with "_" would be left out of a legend, so the texts are set afterwards
     made = axes.legend(lines, ["."] * len(lines), frameon=False, fontsize=8.5)
     for text, name in zip(made.get_texts(), recipes, strict=True):

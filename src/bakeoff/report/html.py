@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.model import Analysis
-from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
 from bakeoff.report.comparison_figures import comparison_figures
@@ -16,6 +15,7 @@ from bakeoff.report.data_quality_view import data_quality_view
 from bakeoff.report.examples_view import examples_view
 from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
+from bakeoff.report.pages import write_page
 from bakeoff.report.searches_view import searches_view
 from bakeoff.report.sources_view import sources_view
 from bakeoff.report.task_figures import make_figures
@@ -54,9 +54,6 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         funnel=funnel_view(analysis.funnel),
         searches=searches_view(run, analysis.searches),
         tasks=tasks,
-        policy=POLICY,
-        light=palette.declarations(dark=False),
-        dark=palette.declarations(dark=True),
         run_name=run.root.name,
         failed=[trial for trial in analysis.trials if trial.state.ended and trial.state.value != "complete"],
         found=[trial for trial in analysis.trials if trial.findings],
@@ -64,9 +61,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         deviating=[trial for trial in analysis.trials if trial.deviations],
         noted=[trial for trial in analysis.trials if trial.notes],
     )
-    page = add_contents(page)
-    # a lone surrogate in a user's text cannot be written: it shows as "?"
-    write_bytes(run.report, page.encode("utf-8", "replace"))
+    write_page(run, run.report, add_contents(page))
     return run.report
 
 
@@ -89,6 +84,11 @@ def template(name: str, filters: dict[str, Any] | None = None) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {
+        "policy": POLICY,
+        "light": palette.declarations(dark=False),
+        "dark": palette.declarations(dark=True),
+    }
     formats = {"score": words.score, "summary": words.summary, "points": words.points, "duration": words.duration}
     more = {"threshold": words.threshold, "kappa": words.kappa, "count": words.count, "mean_points": words.mean_points}
     small = {"size": words.size, "rule": words.rule, "share": words.share, "significant": words.significant}

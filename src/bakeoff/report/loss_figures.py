@@ -35,7 +35,7 @@ def gradient_sketch(title: str, name: str, logits: list[float], lines: Mapping[s
         drawn = []
         for place, values in enumerate(lines.values()):
             finite = [value if math.isfinite(value) else math.nan for value in values]
-            style = {"color": palette.series(place), "linestyle": palette.DASHES[place % len(palette.DASHES)]}
+            style = palette.line(place)
             drawn += axes.plot(logits, finite, linewidth=1.5, **style)
         axes.set_xlabel("logit")
         axes.set_title(shown(title, 70), loc="left", fontsize=10, color=palette.INK)

@@ -38,6 +38,18 @@ def series(index: int) -> str:
     return SERIES[index % len(SERIES)]
 
 
+def line(index: int) -> dict[str, Any]:
+    """How the line of a recipe is drawn.
+
+    Args:
+        index: its place in the plan, from 0.
+
+    Returns:
+        `color` and `linestyle`, as matplotlib takes them.
+    """
+    return {"color": series(index), "linestyle": DASHES[index % len(DASHES)]}
+
+
 def declarations(dark: bool) -> str:
     """The CSS variables.
 

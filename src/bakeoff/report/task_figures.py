@@ -12,15 +12,12 @@ from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
 from bakeoff.report.figures import Figure, Sketch, draw, legend, loss_curves, ranking, shown, slug, validation_curves
+from bakeoff.report.heat_maps import HeatMap, paint_heat_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PARTS = ("f1", "precision", "recall")
-DARKEST = 0.55
-"""Opacity of the highest score in a heat map: ink is still read on it, on light ground and on dark."""
-NUMBERS_UP_TO = 7
-"""Recipes up to which the cells of a heat map hold their numbers."""
 
 
 def make_figures(
@@ -100,8 +97,7 @@ def threshold_curves(task: TaskAnalysis, part: str, name: str) -> Sketch:
             axes.plot(
                 [float(rule) for rule, _ in points],
                 [summary.mean for _, summary in points],
-                color=palette.series(places[recipe]),
-                linestyle=palette.DASHES[places[recipe] % len(palette.DASHES)],
+                **palette.line(places[recipe]),
                 linewidth=1.6,
                 marker="o",
                 markersize=3.5,
@@ -141,35 +137,8 @@ def heat_map(task: TaskAnalysis, name: str) -> Sketch:
     columns = {recipe: values for recipe, values in columns.items() if not any(math.isnan(value) for value in values)}
     positives, rare = task.data.positives.get(task.split, []), task.data.rare.get(task.split, [])
     order = sorted(range(len(positives)), key=lambda place: -positives[place])
-    highest = max((value for values in columns.values() for value in values), default=0.0) or 1.0
-
-    def paint(axes: Axes) -> None:
-        from matplotlib.patches import Rectangle
-
-        for column, values in enumerate(columns.values()):
-            for row, place in enumerate(order):
-                strength = DARKEST * values[place] / highest
-                cell = Rectangle((column, row), 1, 1, facecolor=palette.SERIES[0], alpha=strength, linewidth=0)
-                axes.add_patch(cell)
-                if len(columns) <= NUMBERS_UP_TO:
-                    axes.text(column + 0.5, row + 0.5, f"{values[place]:.2f}", ha="center", va="center", fontsize=7.5)
-        axes.set_xlim(0, len(columns))
-        axes.set_ylim(len(order), 0)
-        labels = [shown(task.data.labels[place], 24) + (" *" if rare[place] else "") for place in order]
-        axes.set_yticks([row + 0.5 for row in range(len(order))], labels, fontsize=8)
-        crowded = len(columns) > 3
-        axes.set_xticks(
-            [column + 0.5 for column in range(len(columns))],
-            [shown(recipe, 22) for recipe in columns],
-            fontsize=8,
-            rotation=40 if crowded else 0,
-            ha="left" if crowded else "center",
-        )
-        axes.xaxis.tick_top()
-        axes.tick_params(length=0)
-        axes.grid(visible=False)
-        for side in axes.spines.values():
-            side.set_visible(False)
+    names = [shown(task.data.labels[place], 24) + (" *" if rare[place] else "") for place in order]
+    heat = HeatMap([[values[place] for values in columns.values()] for place in order], names, list(columns))
 
     ranges = ", ".join(f"{entry.label} ({100 * entry.range:.0f} points)" for entry in task.label_ranges[:3])
     spoken = f" Recipes lie farthest apart on {ranges}." if ranges else ""
@@ -184,7 +153,7 @@ def heat_map(task: TaskAnalysis, name: str) -> Sketch:
         title=f"F1 of each label on {task.split}, by recipe",
         description=f"Labels from the most frequent to the rarest; * marks rare ones. The stronger the higher.{spoken}",
         size=(4.6, 0.7 + 0.2 * max(1, len(order))),
-        draw=paint,
+        draw=lambda axes: paint_heat_map(axes, heat),
         table=table,
     )
 
@@ -209,8 +178,7 @@ def reliability_diagram(task: TaskAnalysis, name: str) -> Sketch:
             axes.plot(
                 [calibration.said[index] for index in filled],
                 [calibration.true[index] for index in filled],
-                color=palette.series(places[recipe]),
-                linestyle=palette.DASHES[places[recipe] % len(palette.DASHES)],
+                **palette.line(places[recipe]),
                 linewidth=1.5,
                 marker="o",
                 markersize=3.5,

@@ -133,16 +133,16 @@ def make_request(order: ServeOrder) -> Any:
     text: Any = Annotated[str, StringConstraints(max_length=order.body_bytes // LETTER_BYTES)]
     row: Any = Annotated[list[text], Field(min_length=2, max_length=2)]
     kinds = []
-    for pairs, key, item, words in (
-        (False, "texts", text, "texts"),
-        (True, "pairs", row, "pairs of texts, or of question and context"),
+    for pairs, key, several, words in (
+        (False, "texts", list[text], "texts"),
+        (True, "pairs", list[row], "pairs of texts, or of question and context"),
     ):
         names = tuple(served.name for served in order.models if served.pairs is pairs)
         if not names:
             continue
         model = Field(default=default, description="which") if default in names else Field(description="which")
         fields: dict[str, Any] = {
-            key: (list[item], Field(min_length=1, max_length=order.rows, description=words)),
+            key: (several, Field(min_length=1, max_length=order.rows, description=words)),
             "model": (Literal[names], model),
             "scores": (bool, Field(default=True, description="whether scores of all labels are told")),
         }
