@@ -4,11 +4,12 @@
     python -m soak.sweeps --place FOLDER --part undisturbed   one of the two runs; the parts may run side by side,
     python -m soak.sweeps --place FOLDER --part killed        on cores of their own
     python -m soak.sweeps --place FOLDER --part compare       what stands there, compared
+    python -m soak.sweeps --model tiny                        with a tiny random model and shared imports: minutes for both
 
 It carries out `studies/lora-pipeline.yaml` with few rows: 15 proposals for each of two methods on MRPC and RTE, the best
 again with fresh seeds, and the final phase with what `best.yaml` holds. Each run is the command line's own, with one worker.
 Kills are SIGKILL of the runner, at trials drawn at random over the run and at a random moment within them.
-`results/sweep.json` keeps what was found; the exit status is 0 if all holds. It needs MRPC, RTE, MiniLM and Optuna:
+`results/sweep-MODEL.json` keeps what was found; the exit status is 0 if all holds. It needs MRPC, RTE, MiniLM and Optuna:
 `bakeoff fetch studies/lora-pipeline.yaml`.
 """
 
@@ -33,16 +34,19 @@ from bakeoff.records.decisions import Proposal
 from bakeoff.records.environment import environment
 from bakeoff.records.paths import Home, RunFolder
 from bakeoff.steering.history import History
+from soak.imports import Imports, client_of
 from soak.judging import complete_attempts, result_hashes
 from soak.printing import RESULTS, commit
 from soak.processes import ROOT, Command, children_of, wait_until
-from soak.reference import Study
+from soak.reference import DROPOUT, Study, materials
 
 STUDY, PROFILE, PHASE = ROOT / "studies" / "lora-pipeline.yaml", "cpu", "sweep"
-ROWS = {"train_limit": 64, "validation_limit": 48, "test_limit": 16}
+MINILM, TINY = "minilm-l6", "tiny"
+ROWS = {
+    MINILM: {"train_limit": 64, "validation_limit": 48, "test_limit": 16},
+    TINY: {"train_limit": 256, "validation_limit": 128, "test_limit": 64},
+}
 """So few that a trial takes seconds: what is tried is that nothing changes, not what is learned."""
-OVERRIDES = tuple(f"tasks.{task}.{key}={value}" for task in ("mrpc", "rte") for key, value in ROWS.items())
-ONE_THREAD = "defaults.training.threads=1"
 KILLS, TRIALS, TRIAL_SECONDS = 20, 80, 6.0
 UNDISTURBED, KILLED, COMPARE = "undisturbed", "killed", "compare"
 KILLS_FILE = "kills.json"
@@ -214,28 +218,33 @@ def read_arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m soak.sweeps", description="A sweep killed and continued.")
     parser.add_argument("--place", type=Path, help="holds the two runs; a new folder for temporary files without it")
     parser.add_argument("--part", choices=("all", UNDISTURBED, KILLED, COMPARE), default="all")
+    parser.add_argument("--model", choices=(MINILM, TINY), default=MINILM)
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--proposals", type=int, default=15, help="for each recipe and task")
     parser.add_argument("--seed", type=int, default=0, help="governs when it is killed")
     return parser.parse_args(list(words))
 
 
-def study_at(place: Path, name: str, proposals: int) -> Study:
+def study_at(place: Path, name: str, asked: argparse.Namespace, worker: tuple[str, ...]) -> Study:
     """The study in a run folder of its own.
 
     Args:
         place: holds the runs.
         name: of the run.
-        proposals: for each recipe and task.
+        asked: the command line.
+        worker: how a worker is started whose imports are shared; none for one that imports by itself.
 
     Returns:
         The study.
     """
-    overrides = (*OVERRIDES, ONE_THREAD, f"sweep.proposals={proposals}")
+    overrides = [f"tasks.{task}.{key}={value}" for task in ("mrpc", "rte") for key, value in ROWS[asked.model].items()]
+    overrides += ["defaults.training.threads=1", f"sweep.proposals={asked.proposals}"]
+    if asked.model == TINY:
+        overrides.append(f"defaults.model={materials().make_model('model', DROPOUT)}")
     options = ("--profile", PROFILE, *(word for one in overrides for word in ("--set", one)), "--workers", "1", "--no-check")
     file = place / STUDY.name
     shutil.copyfile(STUDY, file)
-    return Study(file, place / name, Home.default().root, (), options, reported=True)
+    return Study(file, place / name, Home.default().root, worker, options, reported=True)
 
 
 def main(words: Sequence[str]) -> int:
@@ -251,17 +260,30 @@ def main(words: Sequence[str]) -> int:
     place = (asked.place or Path(tempfile.mkdtemp(prefix="sweeps-"))).resolve()
     place.mkdir(parents=True, exist_ok=True)
     print(f"in {place}", flush=True)
-    for name in (UNDISTURBED, KILLED):
-        if asked.part in ("all", name):
-            study = study_at(place, name, asked.proposals)
-            began, killed = time.monotonic(), list[dict[str, Any]]()
-            if name == KILLED:
-                killed = kill(study, Kills(asked.kills, seed=asked.seed), lambda line: print(line, flush=True))
-            ended = study.go()
-            body = {"kills": killed, "exit": ended.exit, "seconds": round(time.monotonic() - began, 1)}
-            (place / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
-            print(f"{name}: exit {ended.exit} after {body['seconds']} s{ended.err[-500:] if ended.exit else ''}", flush=True)
+    parts = [name for name in (UNDISTURBED, KILLED) if asked.part in ("all", name)]
+    imports = Imports(place / "imports", "bert", "method:lora") if asked.model == TINY and parts else None
+    for name in parts:
+        carry_out(study_at(place, name, asked, client_of(imports.socket) if imports else ()), asked, place / f"{name}.json")
+    if imports is not None:
+        imports.close()
     return compare(place, asked) if asked.part in ("all", COMPARE) else 0
+
+
+def carry_out(study: Study, asked: argparse.Namespace, told: Path) -> None:
+    """Carry one of the two runs out to its end.
+
+    Args:
+        study: the study; it is killed if its run folder is that of the killed one.
+        asked: the command line.
+        told: gets how it went.
+    """
+    began, killed = time.monotonic(), list[dict[str, Any]]()
+    if study.run.name == KILLED:
+        killed = kill(study, Kills(asked.kills, seed=asked.seed), lambda line: print(line, flush=True))
+    ended = study.start().wait(PATIENCE_SECONDS)
+    body = {"kills": killed, "exit": ended.exit, "seconds": round(time.monotonic() - began, 1)}
+    told.write_text(json.dumps(body), encoding="utf-8")
+    print(f"{told.stem}: exit {ended.exit} after {body['seconds']} s{ended.err[-500:] if ended.exit else ''}", flush=True)
 
 
 def compare(place: Path, asked: argparse.Namespace) -> int:
@@ -284,18 +306,20 @@ def compare(place: Path, asked: argparse.Namespace) -> int:
     if (made := len(told[KILLED]["kills"])) != asked.kills:
         faults.append(f"it was killed {made} times in place of {asked.kills}")
     body = {
-        "command": f"python -m soak.sweeps --kills {asked.kills} --proposals {asked.proposals} --seed {asked.seed}",
+        "command": f"python -m soak.sweeps --model {asked.model} --kills {asked.kills} --proposals {asked.proposals}"
+        f" --seed {asked.seed}",
         "commit": commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
         "study": f"{STUDY.relative_to(ROOT)} --profile {PROFILE}",
-        "rows": ROWS,
+        "model": asked.model,
+        "rows": ROWS[asked.model],
         "held": not faults,
         "faults": faults,
         "results_compared": len(result_hashes(runs[UNDISTURBED])),
         **{name: {**told[name], **found[name]} for name in runs},
     }
-    path = RESULTS / "sweep.json"
+    path = RESULTS / f"sweep-{asked.model}.json"
     path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({key: value for key, value in body.items() if key != "environment"}, indent=1))
     print(f"kept: {path}\n{'all holds' if not faults else 'not all holds'}")
