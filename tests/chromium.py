@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -26,6 +27,8 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 )
 """Whatever is asked for, no name is resolved; and the browser's own calls are no event of a page."""
+PATIENCE = 180
+"""Seconds without a word from the browser after which it counts as hanging: rarely, a picture of a long page is never taken."""
 SETTLED = 0.4
 """Seconds for which nothing may happen before a page counts as loaded."""
 
@@ -86,6 +89,8 @@ class Chromium:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            heard, _, _ = select.select([self._answers], [], [], PATIENCE)
+            assert heard, f"chromium has not answered for {PATIENCE} s: it hangs"
             piece = os.read(self._answers, 1 << 20)
             assert piece, "chromium ended"
             self._rest += piece
