@@ -165,7 +165,9 @@ def found_in(parts: Sequence[tuple[ClaimPart, str, str | float]], any_part: bool
         return "; ".join(words)
     pick = min if any_part else max
     nearest = pick(parts, key=lambda part: part[0].support)
-    return f"of {len(words)} comparisons {'the nearest to being shown' if any_part else 'the weakest'} is {found_words(*nearest)}"
+    return (
+        f"of {len(words)} comparisons {'the nearest to being shown' if any_part else 'the weakest'} is {found_words(*nearest)}"
+    )
 
 
 def next_words(parts: Sequence[ClaimPart], examples: int, one_is_enough: bool) -> str:

@@ -270,6 +270,8 @@ defaults:
     batch_size: {BATCH}
     learning_rate: {RATE:<9} # of the pretrained weights; the new head learns ten times as fast
 
+# A recipe is a name and what it does otherwise. Methods: {_names("method", made.kind)}.
+# Losses: {_names("loss", made.kind)}.
 recipes:
 {recipes}
 baseline: {baseline:<16} # what the others are compared with
@@ -284,6 +286,13 @@ profiles:
     defaults: {{training: {{epochs: 1}}}}
     seeds: [42, 1337]
 """
+
+
+def _names(kind: str, task: str) -> str:
+    """What the catalog has of a kind for such a task, the default first."""
+    first = "full" if kind == "method" else default_loss(task)
+    found = [name for name, card in registry.cards(kind).items() if task in getattr(card, "tasks", ())]
+    return ", ".join(sorted(found, key=lambda name: name != first))
 
 
 def _fewer_rows(made: Beginning) -> str:
