@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff.data.choosing import Columns
 from bakeoff.data.dataset import Dataset
-from bakeoff.data.own import Columns, import_own, read_own
+from bakeoff.data.own import import_own, read_own
 from bakeoff.data.store import find_dataset
 from bakeoff.errors import DataError
 from bakeoff.records.paths import Home
@@ -180,7 +181,7 @@ def test_a_folder_with_a_file_a_split(tmp_path: Path) -> None:
     for name in ("train", "test"):
         (folder / f"{name}.csv").write_text(csv_of())
     imported, understood = read_own(folder, "mine")
-    assert {split: len(rows) for split, rows in imported.splits.items()} == {"train": 54, "validation": 6, "test": 60}
+    assert imported.sizes == {"train": 54, "validation": 6, "test": 60}
     assert "validation" in understood.lines[-1]
 
 
@@ -198,3 +199,17 @@ def test_names_of_the_catalog_are_taken(tmp_path: Path) -> None:
     path.write_text(csv_of())
     with pytest.raises(DataError, match="catalog is called goemotions"):
         import_own(Home(tmp_path), "goemotions", path)
+
+
+def test_copies_stay_in_one_split_and_a_template_is_no_copy(tmp_path: Path) -> None:
+    words = ["alpha", "beta", "gamma", "delta", "omega", "sigma", "theta", "kappa"]
+    said = [" ".join(words[(i * k) % 8] + str(i * k % 97) for k in (1, 3, 5, 7, 11, 13)) for i in range(1, 61)]
+    lines = ["text,label", *(f"{text}{end},{'ab'[i % 2]}" for i, text in enumerate(said) for end in ("", "!"))]
+    dataset, lines_said, _ = store(tmp_path, "mine.csv", "\n".join(lines))
+    bare = [{text.rstrip("!") for text in dataset.texts(split)} for split in dataset.splits]
+    assert sum(map(len, bare)) == len(set.union(*bare)) == 60
+    assert lines_said[-1].endswith("texts that are nearly the same kept together")
+    template = ["text,label", *(f"this is the very same long sentence with number {i},{'ab'[i % 2]}" for i in range(100))]
+    dataset, lines_said, _ = store(tmp_path, "mine.csv", "\n".join(template))
+    assert [dataset.size(split) for split in dataset.splits] == [80, 10, 10]
+    assert "together" not in lines_said[-1]

@@ -103,3 +103,12 @@ def test_any_layout_in_memory_is_split_alike() -> None:
     rows = stratified_split(targets, SHARES, 0)
     columns = stratified_split(np.asfortranarray(targets), SHARES, 0)
     assert [part.tolist() for part in rows] == [part.tolist() for part in columns]
+
+
+def test_very_many_rows_are_dealt_out_by_label_set_as_they_are_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = (np.random.default_rng(5).random((600, 6)) < [0.5, 0.2, 0.1, 0.05, 0.02, 0.01]).astype(np.uint8)
+    monkeypatch.setattr(splitting, "MOST_ROUNDS", 0)  # exchanges are for fewer rows
+    singly = stratified_split(targets, SHARES, 3)
+    monkeypatch.setattr(splitting, "MOST_DEALT", 0)
+    by_set = stratified_split(targets, SHARES, 3)
+    assert all(np.array_equal(one, other) for one, other in zip(singly, by_set, strict=True))

@@ -156,7 +156,7 @@ def begin(
     Returns:
         What it was made from.
     """
-    from bakeoff.data.own import Columns
+    from bakeoff.data.choosing import Columns
     from bakeoff.preflight import beginning
     from bakeoff.records.files import write_bytes
     from bakeoff.records.paths import Home

@@ -75,8 +75,9 @@ def import_(
 ) -> None:
     """Read a dataset's raw files, or data of your own, and store them."""
     from bakeoff.catalog import registry
+    from bakeoff.data.choosing import Columns
     from bakeoff.data.importing import import_dataset
-    from bakeoff.data.own import Columns, import_own
+    from bakeoff.data.own import import_own
     from bakeoff.records.paths import Home
 
     if name in registry.cards("dataset"):

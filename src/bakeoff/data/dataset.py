@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -321,10 +321,50 @@ def write_dataset(home: Home, imported: Import) -> Dataset:
         DataError: if what was read is not a dataset (see `check_import`), or the home cannot be written.
     """
     check_import(imported)
-    place = home.datasets / imported.name
+    return store(home, imported.name, lambda folder: _write_parts(folder, imported))
+
+
+def _write_parts(temporary: Path, imported: Import) -> dict[str, Any]:
+    optional = optional_parts(row for rows in imported.splits.values() for row in rows)
+    patterns = annotation_patterns(row for rows in imported.splits.values() for row in rows)
+    splits = {
+        split: _write_split(temporary, split, imported, optional, patterns) for split in SPLITS if split in imported.splits
+    }
+    composed = {"source_names": list(imported.source_names), "annotated": patterns}
+    return {
+        "name": imported.name,
+        "labels": list(imported.labels),
+        "terms": imported.terms,
+        "splitting": imported.splitting,
+        "ids_in_several_splits": _ids_in_several_splits(imported),
+        "splits": splits,
+        "sources": dict(sorted(imported.sources.items())),
+        **{key: value for key, value in composed.items() if value},
+        **({"accounts": imported.accounts} if imported.accounts else {}),
+    }
+
+
+def store(home: Home, name: str, write: Callable[[Path], dict[str, Any]]) -> Dataset:
+    """Put a dataset into its place under its fingerprint.
+
+    Args:
+        home: where datasets are kept.
+        name: the dataset's name.
+        write: called with a folder, writes the files of all splits there; returns the dataset's card without its fingerprint.
+
+    Returns:
+        The stored dataset; it is the one that `find_dataset` finds by name from now on.
+
+    Raises:
+        DataError: if the home cannot be written, or `write` raises it.
+    """
+    place = home.datasets / name
     try:
         with exclusive(place / ".lock"):
-            return _write_locked(place, imported)
+            temporary = place / TEMPORARY_NAME
+            shutil.rmtree(temporary, ignore_errors=True)  # of an import that was killed: the lock says that none is at work
+            temporary.mkdir()
+            return _settle(place, temporary, write(temporary))
     except OSError as error:
         raise DataError(
             f"the dataset cannot be stored: {error.strerror}",
@@ -333,30 +373,9 @@ def write_dataset(home: Home, imported: Import) -> Dataset:
         ) from error
 
 
-def _write_locked(place: Path, imported: Import) -> Dataset:
-    temporary = place / TEMPORARY_NAME
-    shutil.rmtree(temporary, ignore_errors=True)  # of an import that was killed: the lock says that none is at work
-    temporary.mkdir()
-    optional = optional_parts(row for rows in imported.splits.values() for row in rows)
-    patterns = annotation_patterns(row for rows in imported.splits.values() for row in rows)
-    splits = {
-        split: _write_split(temporary, split, imported, optional, patterns) for split in SPLITS if split in imported.splits
-    }
-    composed = {"source_names": list(imported.source_names), "annotated": patterns}
-    composed = {key: value for key, value in composed.items() if value}
-    fingerprint = content_fingerprint(imported.labels, _hashes(splits), composed)
-    card = {
-        "name": imported.name,
-        "fingerprint": fingerprint,
-        "labels": list(imported.labels),
-        "terms": imported.terms,
-        "splitting": imported.splitting,
-        "ids_in_several_splits": _ids_in_several_splits(imported),
-        "splits": splits,
-        "sources": dict(sorted(imported.sources.items())),
-        **composed,
-        **({"accounts": imported.accounts} if imported.accounts else {}),
-    }
+def _settle(place: Path, temporary: Path, card: dict[str, Any]) -> Dataset:
+    fingerprint = content_fingerprint(card["labels"], _hashes(card["splits"]), _composed(card))
+    card = {"fingerprint": fingerprint, **card}
     write_document(temporary / CARD_NAME, "dataset", DATASET_VERSION, card)
     target = place / fingerprint
     if _stands(target):

@@ -111,7 +111,7 @@ def read_isear(folder: Path) -> Import:
         else:
             label = ISEAR_LABELS.index(record.fields["Field1"])
             rows.append(Row(record.fields["MYKEY"], text, (label,), group=record.fields["ID"]))
-    dropped["fields run together"] = len(torn.found)
+    dropped["fields run together"] = torn.count
     faults.check(folder)
     parts = stratified_split(_dense(rows, len(ISEAR_LABELS)), (0.8, 0.1, 0.1), SEED, [row.group for row in rows])
     names = ("train", "validation", "test")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bakeoff.data.columns import Column, encoded
 from bakeoff.errors import DataError
 
 SEPARATORS = ("|", ";", ",", "/")
@@ -27,19 +31,46 @@ class Labels:
 
     Attributes:
         names: label names in their order.
-        rows: positions of each row's labels.
+        positions: positions of all rows' labels, ascending within a row.
+        starts: where each row's positions begin, [N + 1].
         form: how they were written, in words.
     """
 
     names: tuple[str, ...]
-    rows: list[tuple[int, ...]]
+    positions: NDArray[np.int32]
+    starts: NDArray[np.int64]
     form: str
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many labels each row has, [N]."""
+        return np.diff(self.starts)
 
     @property
     def exclusive(self) -> bool:
         """Whether labels exclude one another: no row has two, and nearly all have one. The others were not labelled yet."""
-        bare = sum(not row for row in self.rows)
-        return all(len(row) <= 1 for row in self.rows) and bare <= MOST_BARE * len(self.rows)
+        counts = self.counts
+        return int(counts.max(initial=0)) <= 1 and int((counts == 0).sum()) <= MOST_BARE * len(counts)
+
+    def of(self, rows: NDArray[np.int64]) -> Labels:
+        """Those of some rows.
+
+        Args:
+            rows: row numbers, [R].
+
+        Returns:
+            Labels of R rows, in the order of `rows`.
+        """
+        counts = self.starts[rows + 1] - self.starts[rows]
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        places = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)
+        return Labels(self.names, self.positions[places], starts, self.form)
+
+    def dense(self) -> NDArray[np.uint8]:
+        """As a matrix [N, L], 1 where the label applies."""
+        targets = np.zeros((len(self.starts) - 1, len(self.names)), dtype=np.uint8)
+        targets[np.repeat(np.arange(len(targets)), self.counts), self.positions] = 1
+        return targets
 
 
 def name_of(value: Any) -> str:
@@ -58,39 +89,49 @@ def name_of(value: Any) -> str:
     return str(value).strip()
 
 
-def is_indicator(values: Sequence[Any]) -> bool:
+def is_indicator(column: Column) -> bool:
     """Whether a column says yes or no to one label.
 
     Args:
-        values: the column.
+        column: the column.
 
     Returns:
         True if it holds nothing but 0 and 1, or words for them, and some row says yes or no.
     """
-    seen = {str(value).strip().lower() for value in values if value is not None}
+    seen = {str(value).strip().lower() for value in column.few or ("many",) if value is not None}
     return bool(seen) and seen <= {*YES, *NO} and seen != {""}
 
 
-def from_indicators(columns: dict[str, list[Any]]) -> Labels:
+def from_indicators(columns: Mapping[str, Sequence[Column]]) -> Labels:
     """Labels that have a column each.
 
     Args:
-        columns: values by label, each 0 or 1 or a word for that.
+        columns: by label its column in each file, each value 0 or 1 or a word for that.
 
     Returns:
         The labels, in the order of the columns.
     """
-    flags = [[str(value).strip().lower() in YES for value in column] for column in columns.values()]
-    rows = [tuple(place for place, flag in enumerate(row) if flag) for row in zip(*flags, strict=True)]
-    return Labels(tuple(columns), rows, f"a column a label ({len(columns)})")
+    rows = [np.flatnonzero(np.concatenate([_flags(column) for column in some])) for some in columns.values()]
+    size = sum(map(len, next(iter(columns.values()))))
+    where = np.concatenate(rows)
+    order = np.argsort(where, kind="stable")
+    positions = np.repeat(np.arange(len(rows), dtype=np.int32), [len(some) for some in rows])[order]
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(where, minlength=size))])
+    return Labels(tuple(columns), positions, starts, f"a column a label ({len(columns)})")
 
 
-def from_column(column: str, values: Sequence[Any], separator: str | None = None) -> Labels:
+def _flags(column: Column) -> NDArray[np.bool_]:
+    values, codes = column.categories()
+    flags = np.array([str(value).strip().lower() in YES for value in values], dtype=np.bool_)
+    return np.asarray(flags[codes], dtype=np.bool_)
+
+
+def from_column(name: str, columns: Sequence[Column], separator: str | None = None) -> Labels:
     """Labels that stand in one column.
 
     Args:
-        column: its name, for messages.
-        values: a name, a number, a list, a JSON list as text, or names with a separator between them.
+        name: its name, for messages.
+        columns: it in each file: a name, a number, a list, a JSON list as text, or names with a separator between them.
         separator: what separates names; None means that it is found out.
 
     Returns:
@@ -99,19 +140,35 @@ def from_column(column: str, values: Sequence[Any], separator: str | None = None
     Raises:
         DataError: if a name is written as a text here and as a number there.
     """
+    values, codes = _together(columns)
     parts, form = _parts(values, separator)
     kinds = {(name_of(part), isinstance(part, str)) for row in parts for part in row}
-    both = sorted({name for name, is_text in kinds if is_text} & {name for name, is_text in kinds if not is_text})
+    both = sorted({found for found, is_text in kinds if is_text} & {found for found, is_text in kinds if not is_text})
     if both:
         raise DataError(
             f"the label {both[0]!r} is a text in some rows and a number in others",
-            f"column {column}",
+            f"column {name}",
             "write it one way: two labels must not look alike",
         )
-    found = sorted({name for name, _ in kinds}, key=_order)
-    place = {name: number for number, name in enumerate(found)}
-    rows = [tuple(sorted({place[name_of(part)] for part in row})) for row in parts]
-    return Labels(tuple(found), rows, form)
+    names = sorted({found for found, _ in kinds}, key=_order)
+    place = {found: number for number, found in enumerate(names)}
+    sets = [sorted({place[name_of(part)] for part in row}) for row in parts]
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum([len(some) for some in sets], dtype=np.int64)])
+    positions = np.array([position for some in sets for position in some], dtype=np.int32)
+    return Labels(tuple(names), positions, starts, form).of(codes)
+
+
+def _together(columns: Sequence[Column]) -> tuple[list[Any], NDArray[np.int64]]:
+    """The different values of a column in several files, and the place of each row's value."""
+    values: list[Any] = []
+    known: dict[str, int] = {}
+    codes = []
+    for column in columns:
+        found, own = column.categories()
+        places = [known.setdefault(encoded(value), len(known)) for value in found]
+        values += [value for value, number in zip(found, places, strict=True) if number >= len(values)]
+        codes.append(np.array(places, dtype=np.int64)[own] if places else own.astype(np.int64))
+    return values, np.concatenate(codes)
 
 
 def _order(name: str) -> tuple[int, float, str]:

@@ -18,11 +18,13 @@ class Faults:
 
     Attributes:
         remedy: what to do about them.
-        found: one sentence a fault, with file and line.
+        found: one sentence a fault, with file and line, of the first.
+        count: how many there are.
     """
 
     remedy: str
     found: list[str] = field(default_factory=list)
+    count: int = 0
 
     def add(self, path: Path, line: int, problem: str) -> None:
         """Note one.
@@ -32,7 +34,9 @@ class Faults:
             line: line number from 1, or row number of a file that has no lines.
             problem: what was found, and what was expected.
         """
-        self.found.append(f"{path.name}:{line}: {problem}")
+        self.count += 1
+        if len(self.found) < SHOWN:
+            self.found.append(f"{path.name}:{line}: {problem}")
 
     def check(self, where: Path) -> None:
         """End the reading if there are any.
@@ -45,10 +49,10 @@ class Faults:
         """
         if not self.found:
             return
-        shown = "\n".join(f"  {fault}" for fault in self.found[:SHOWN])
-        more = f"\n  and {len(self.found) - SHOWN:,} more" if len(self.found) > SHOWN else ""
-        noun = "row is" if len(self.found) == 1 else "rows are"
-        raise DataError(f"{len(self.found):,} {noun} malformed:\n{shown}{more}", str(where), self.remedy)
+        shown = "\n".join(f"  {fault}" for fault in self.found)
+        more = f"\n  and {self.count - SHOWN:,} more" if self.count > SHOWN else ""
+        noun = "row is" if self.count == 1 else "rows are"
+        raise DataError(f"{self.count:,} {noun} malformed:\n{shown}{more}", str(where), self.remedy)
 
 
 def read_source(path: Path) -> tuple[bytes, str]:

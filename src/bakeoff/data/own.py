@@ -1,20 +1,24 @@
-"""A user's own data: which column is what, which labels there are, and which rows are for training, choosing and testing."""
+"""A user's own data: which labels there are, and which rows are for training, choosing and testing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bakeoff.catalog import registry
-from bakeoff.data.dataset import CURRENT_NAME, CURRENT_VERSION, Dataset, open_dataset, write_dataset
-from bakeoff.data.labels import Labels, from_column, from_indicators, is_indicator
-from bakeoff.data.rows import SPLITS, Import, Row
+from bakeoff.data.choosing import SPLIT_COLUMNS, Columns, choose, describe, find_named
+from bakeoff.data.columnar import Examples, write_examples
+from bakeoff.data.columns import Column
+from bakeoff.data.dataset import CURRENT_NAME, CURRENT_VERSION, Dataset, open_dataset
+from bakeoff.data.grouping import groups_of
+from bakeoff.data.labels import Labels, from_column, from_indicators
+from bakeoff.data.rows import SPLITS
 from bakeoff.data.splitting import stratified_split
 from bakeoff.data.table import SUFFIXES, Table, read_table
 from bakeoff.errors import DataError
@@ -22,7 +26,7 @@ from bakeoff.records.files import canonical_json, read_document, sha256_bytes, s
 from bakeoff.records.paths import Home
 
 OWN_VERSION = 1
-READER_VERSION = 3
+READER_VERSION = 4
 """Rises when the same file would be understood in another way."""
 SEED = 0
 SHARES = (0.8, 0.1, 0.1)
@@ -31,61 +35,8 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev", "development"),
     "test": ("test", "testing", "eval"),
 }
-TEXT_NAMES = (
-    "text",
-    "sentence1",
-    "sentence",
-    "premise",
-    "question1",
-    "question",
-    "comment",
-    "tweet",
-    "review",
-    "utterance",
-    "message",
-    "content",
-    "body",
-)
-SECOND_NAMES = ("second", "text2", "text_b", "sentence2", "hypothesis", "question2", "context")
-LABEL_NAMES = (
-    "labels",
-    "label",
-    "emotions",
-    "emotion",
-    "category",
-    "categories",
-    "class",
-    "target",
-    "sentiment",
-    "tags",
-    "topic",
-)
-ID_NAMES = ("id", "idx", "guid", "uid", "example_id")
-ID_ENDINGS = ("_id", "-id", " id", ".id")
-SPLIT_COLUMNS = ("split", "fold", "partition")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which column is what; what is not named is found out.
-
-    Attributes:
-        text: the text.
-        second: the other text of a pair; empty means none, None that it is found out.
-        labels: the column of the labels, or the columns, if each label has its own.
-        id: ids that are unique within a split.
-        group: what rows that must stay in one split share.
-        delimiter: what separates fields of a text file.
-        separator: what separates labels in one column.
-    """
-
-    text: str | None = None
-    second: str | None = None
-    labels: tuple[str, ...] | None = None
-    id: str | None = None
-    group: str | None = None
-    delimiter: str | None = None
-    separator: str | None = None
+ALL = "all"
+"""What a file is called that is not yet split."""
 
 
 @dataclass(frozen=True)
@@ -101,57 +52,58 @@ class Understood:
     lines: list[str] = field(default_factory=list)
 
 
-def read_own(path: Path, name: str, columns: Columns | None = None) -> tuple[Import, Understood]:
+def read_own(path: Path, name: str, columns: Columns | None = None, scratch: Path | None = None) -> tuple[Examples, Understood]:
     """Read a file, or a folder with a file a split.
 
     Args:
         path: a file of one of `table.SUFFIXES`, or a folder with train, and perhaps validation and test, so called.
         name: what the dataset is to be called.
         columns: which column is what.
+        scratch: where long columns may lie while they are needed; None is the system's place for such files.
 
     Returns:
-        The dataset, and what was understood.
+        The examples, and what was understood.
 
     Raises:
         DataError: if it cannot be read or understood; the remedy says what to write.
     """
     given = columns or Columns()
-    tables = _tables(path, given.delimiter)
+    tables = _tables(path, given.delimiter, scratch)
     first = next(iter(tables.values()))
-    chosen = _choose(first, given)
-    labels = _labels(tables, chosen, given.separator)
-    splits: dict[str, list[Row]] = {}
-    dropped: dict[str, dict[str, int]] = {}
-    place = 0
-    for split, table in tables.items():
-        own = replace(labels, rows=labels.rows[place : place + table.rows])
-        place += table.rows
-        splits[split], dropped[split] = _rows(table, chosen, own, labels.exclusive)
-    lines = [f"{table.path.name}: {table.rows:,} rows, {table.form}" for table in tables.values()]
+    chosen = choose(first, given)
+    labels = _labels(list(tables.values()), chosen, given.separator)
     kind = "single-label" if labels.exclusive else "multilabel"
-    lines += [*_describe(chosen, labels), f"kind: {kind}, since {_reason(labels)}", *_left_out(dropped)]
-    splits, dropped, splitting = _split(splits, dropped, first, chosen, labels)
-    lines.append(f"splits: {splitting or 'as given'}")
-    imported = Import(
-        name,
-        labels.names,
-        splits,
-        dropped,
-        {table.path.name: table.sha256 for table in tables.values()},
-        terms="the user's own data",
+    kept, dropped = _kept(tables, chosen, labels)
+    part, splitting = _split(tables, chosen, labels, kept)
+    examples = Examples(
+        name=name,
+        labels=labels,
+        texts=[table.columns[str(chosen.text)] for table in tables.values()],
+        seconds=_optional(tables, chosen.second),
+        groups=_optional(tables, chosen.group),
+        ids=_optional(tables, chosen.id),
+        lines=[table.lines for table in tables.values()],
+        part=part,
+        dropped=dropped,
+        sources={table.path.name: table.sha256 for table in tables.values()},
         splitting=splitting,
     )
-    return imported, Understood(kind, lines)
+    said = [f"{table.path.name}: {table.rows:,} rows, {table.form}" for table in tables.values()]
+    said += [*describe(chosen, labels), f"kind: {kind}, since {_reason(labels)}", *_left_out(dropped)]
+    return examples, Understood(kind, [*said, f"splits: {splitting or 'as given'}"])
+
+
+def _optional(tables: Mapping[str, Table], name: str | None) -> list[Column] | None:
+    return [table.columns[name] for table in tables.values()] if name else None
 
 
 def _reason(labels: Labels) -> str:
     if labels.exclusive:
         return "each labelled row has one label"
-    several = sum(len(row) > 1 for row in labels.rows)
-    bare = sum(not row for row in labels.rows)
+    several, bare = int((labels.counts > 1).sum()), int((labels.counts == 0).sum())
     said = [f"{several:,} have several labels"] if several else []
     said += [f"{bare:,} have {'none' if several else 'no label'}"] if bare else []
-    return f"of {len(labels.rows):,} rows {' and '.join(said)}"
+    return f"of {len(labels.counts):,} rows {' and '.join(said)}"
 
 
 def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -161,13 +113,13 @@ def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[str]:
         counts.update(some)
     if not counts:
         return []
-    said = (f"{count:,} {'row' if count == 1 else 'rows'} with {why}" for why, count in counts.items())
+    said = (f"{count:,} {'row' if count == 1 else 'rows'} with {why}" for why, count in counts.most_common())
     return [f"left out: {', '.join(said)}"]
 
 
-def _tables(path: Path, delimiter: str | None) -> dict[str, Table]:
+def _tables(path: Path, delimiter: str | None, scratch: Path | None) -> dict[str, Table]:
     if not path.is_dir():
-        return {"all": read_table(path, delimiter)}
+        return {ALL: read_table(path, delimiter, scratch)}
     files = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
     found: dict[str, Path] = {}
     for split, names in SPLIT_NAMES.items():
@@ -179,7 +131,7 @@ def _tables(path: Path, delimiter: str | None) -> dict[str, Table]:
             found[split] = fitting[0]
     if "train" not in found:
         raise DataError("no file of the folder is called train", str(path), "train.csv, validation.csv and test.csv, say")
-    tables = {split: read_table(file, delimiter) for split, file in found.items()}
+    tables = {split: read_table(file, delimiter, scratch) for split, file in found.items()}
     columns = list(tables["train"].columns)
     for table in tables.values():
         missing = [name for name in columns if name not in table.columns]
@@ -190,169 +142,96 @@ def _tables(path: Path, delimiter: str | None) -> dict[str, Table]:
     return tables
 
 
-def _named(table: Table, names: Iterable[str]) -> str | None:
-    lower = {name.lower(): name for name in table.columns}
-    return next((lower[name] for name in names if name in lower), None)
-
-
-def _choose(table: Table, given: Columns) -> Columns:
-    """Fill in what the user did not say."""
-    stated = [given.text, given.second, given.id, given.group, *(given.labels or ())]
-    for name in stated:
-        if name and name not in table.columns:
-            raise DataError(f"there is no column {name!r}", str(table.path), f"one of {', '.join(table.columns)}")
-    text = given.text or _named(table, TEXT_NAMES) or _longest(table, taken={name for name in stated if name})
-    if text is None:
-        raise DataError(
-            "no column looks like a text", str(table.path), f"say which: --text COLUMN, one of {', '.join(table.columns)}"
-        )
-    second = given.second if given.second is not None else _named(table, (n for n in SECOND_NAMES if n != text.lower()))
-    ids = given.id or _find_ids(table, text)
-    taken: set[str | None] = {text, second, ids, given.group}
-    labels = given.labels or _find_labels(table, taken)
-    return replace(given, text=text, second=second or None, id=ids, labels=labels)
-
-
-def _find_ids(table: Table, text: str) -> str | None:
-    """The column that is called an id and is one: what repeats, or is empty somewhere, is none."""
-    called = [_named(table, ID_NAMES), *(name for name in table.columns if name.lower().endswith(ID_ENDINGS))]
-    for name in called:
-        values = table.columns[name] if name and name != text else []
-        if values and len({str(value) for value in values if value not in (None, "")}) == table.rows:
-            return name
-    return None
-
-
-def _longest(table: Table, taken: set[str]) -> str | None:
-    """The column with the longest texts."""
-    lengths = {
-        name: fmean(len(value) if isinstance(value, str) else 0 for value in values)
-        for name, values in table.columns.items()
-        if values and name not in taken
-    }
-    best = max(lengths, key=lambda name: lengths[name], default=None)
-    return best if best is not None and lengths[best] > 0 else None
-
-
-def _find_labels(table: Table, taken: set[str | None]) -> tuple[str, ...]:
-    named = _named(table, LABEL_NAMES)
-    if named and named not in taken:
-        return (named,)
-    rest = [name for name in table.columns if name not in taken and name.lower() not in SPLIT_COLUMNS]
-    indicators = [name for name in rest if is_indicator(table.columns[name])]
-    if len(indicators) > 1:
-        return tuple(indicators)
-    few = [name for name in rest if 1 < len({str(value) for value in table.columns[name]}) <= max(2, table.rows // 2)]
-    if len(few) == 1:
-        return (few[0],)
-    said = ", ".join(rest) or "there is no other column"
-    raise DataError("it is not clear which column holds the labels", str(table.path), f"say which: --labels COLUMN ({said})")
-
-
-def _labels(tables: dict[str, Table], chosen: Columns, separator: str | None) -> Labels:
+def _labels(tables: Sequence[Table], chosen: Columns, separator: str | None) -> Labels:
     assert chosen.labels
-    whole = {name: [value for table in tables.values() for value in table.columns[name]] for name in chosen.labels}
     if len(chosen.labels) > 1:
-        return from_indicators(whole)
-    return from_column(chosen.labels[0], whole[chosen.labels[0]], separator)
+        return from_indicators({name: [table.columns[name] for table in tables] for name in chosen.labels})
+    return from_column(chosen.labels[0], [table.columns[chosen.labels[0]] for table in tables], separator)
 
 
-def _rows(table: Table, chosen: Columns, labels: Labels, one_each: bool) -> tuple[list[Row], dict[str, int]]:
-    assert chosen.text
-    dropped: Counter[str] = Counter()
-    rows = []
-    ids = table.columns[chosen.id] if chosen.id else None
-    seconds = table.columns[chosen.second] if chosen.second else None
-    groups = table.columns[chosen.group] if chosen.group else None
-    for place, text in enumerate(table.columns[chosen.text]):
-        if text is None or not str(text).strip():
-            dropped["no text"] += 1
-            continue
-        if one_each and not labels.rows[place]:
-            dropped["no label"] += 1
-            continue
-        row_id = str(ids[place]) if ids is not None else f"row-{table.lines[place]}"
-        second = "" if seconds is None or seconds[place] is None else str(seconds[place])
-        group = "" if groups is None or groups[place] is None else str(groups[place])
-        rows.append(Row(row_id, str(text), labels.rows[place], second, group))
-    if not rows:
-        raise DataError("no row has a text", str(table.path), f"is {chosen.text!r} the right column? --text COLUMN")
-    return rows, dict(dropped)
-
-
-def _describe(chosen: Columns, labels: Labels) -> list[str]:
-    shown = ", ".join(labels.names[:8]) + (f" and {len(labels.names) - 8} more" if len(labels.names) > 8 else "")
-    said = [f"text: the column {chosen.text!r} (--text to correct)"]
-    if chosen.second:
-        said.append(f"second text: the column {chosen.second!r} (--second to correct; --second '' for none)")
-    said.append(f"labels: {', '.join(map(repr, (chosen.labels or ())[:4]))}, {labels.form} (--labels to correct): {shown}")
-    said.append(f"ids: {f'the column {chosen.id!r}' if chosen.id else 'line numbers'} (columns: {{id: COLUMN}} to correct)")
-    if chosen.group:
-        said.append(f"groups: the column {chosen.group!r}")
-    return said
+def _kept(tables: Mapping[str, Table], chosen: Columns, labels: Labels) -> tuple[NDArray[np.bool_], dict[str, dict[str, int]]]:
+    """Which rows of all files become examples, and how many of each file do not, by reason."""
+    bare = (labels.counts == 0) if labels.exclusive else np.zeros(len(labels.counts), dtype=np.bool_)
+    kept, dropped, place = [], {}, 0
+    for split, table in tables.items():
+        blank = table.columns[str(chosen.text)].blank()
+        lost = bare[place : place + table.rows] & ~blank
+        place += table.rows
+        counts = {"no text": int(blank.sum()), "no label": int(lost.sum())}
+        dropped[split] = {why: count for why, count in counts.items() if count}
+        kept.append(~(blank | lost))
+        if not kept[-1].any():
+            raise DataError("no row has a text", str(table.path), f"is {chosen.text!r} the right column? --text COLUMN")
+    if ALL in dropped:
+        dropped = {"train": dropped[ALL]}
+    return np.concatenate(kept), dropped
 
 
 def _split(
-    splits: dict[str, list[Row]], dropped: dict[str, dict[str, int]], table: Table, chosen: Columns, labels: Labels
-) -> tuple[dict[str, list[Row]], dict[str, dict[str, int]], str]:
-    """Make the splits that the owner did not."""
-    if "all" in splits:
-        column = _named(table, SPLIT_COLUMNS)
-        told = _by_column(table, column, splits["all"], chosen) if column else None
-        if told is None:
-            parts = _parts(splits["all"], labels, SHARES)
-            made = dict(zip(SPLITS, parts, strict=True))
-            how = "80, 10 and 10 % of the file, stratified by label, seed 0" + (
-                ", groups kept together" if chosen.group else ""
-            )
-            return _present(made, table), {"train": dropped["all"]}, how
-        splits, dropped = told, {"train": dropped["all"]}
-    missing = [split for split in SPLITS if split not in splits]
+    tables: Mapping[str, Table], chosen: Columns, labels: Labels, kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.int8], str]:
+    """The split of each row as a place in `SPLITS`, -1 where it is left out, and how those that the owner did not make were."""
+    first = next(iter(tables.values()))
+    if ALL in tables:
+        part = _told(first, kept)
+        if part is None:
+            part = np.where(kept, 0, -1).astype(np.int8)
+            how = _deal(tables, chosen, labels, part, SHARES)
+            return _filled(part, first), f"80, 10 and 10 % of the file, stratified by label, seed 0{how}"
+    else:
+        numbers = np.repeat([SPLITS.index(split) for split in tables], [table.rows for table in tables.values()])
+        part = np.where(kept, numbers, -1).astype(np.int8)
+    missing = [split for number, split in enumerate(SPLITS) if not (part == number).any()]
     if not missing:
-        return splits, dropped, ""
+        return part, ""
     shares = (1 - 0.1 * len(missing), *(0.1 for _ in missing))
-    parts = _parts(splits["train"], labels, shares)
-    made = {**splits, **dict(zip(("train", *missing), parts, strict=True))}
-    ordered = {split: made[split] for split in SPLITS}
+    how = _deal(tables, chosen, labels, part, shares, [SPLITS.index(split) for split in missing])
     return (
-        _present(ordered, table),
-        dropped,
-        f"{' and '.join(missing)}: a tenth of the training rows each, stratified by label, seed 0",
+        _filled(part, first),
+        f"{' and '.join(missing)}: a tenth of the training rows each, stratified by label, seed 0{how}",
     )
 
 
-def _present(splits: dict[str, list[Row]], table: Table) -> dict[str, list[Row]]:
-    empty = [split for split, rows in splits.items() if not rows]
-    if empty:
-        raise DataError(
-            f"too few rows for the split {empty[0]}",
-            str(table.path),
-            "give more rows, or a folder with train.csv, validation.csv and test.csv",
-        )
-    return splits
+def _deal(
+    tables: Mapping[str, Table],
+    chosen: Columns,
+    labels: Labels,
+    part: NDArray[np.int8],
+    shares: Sequence[float],
+    into: Sequence[int] = (1, 2),
+) -> str:
+    """Deal the training rows out, in place; what was kept together, in words."""
+    rows = np.flatnonzero(part == 0)
+    texts = [table.columns[str(chosen.text)] for table in tables.values()]
+    groups, how = groups_of(texts, _optional(tables, chosen.second), _optional(tables, chosen.group), rows)
+    parts = stratified_split(labels.of(rows).dense(), shares, SEED, groups)
+    for number, some in zip((0, *into), parts, strict=True):
+        part[rows[some]] = number
+    return how
 
 
-def _parts(rows: list[Row], labels: Labels, shares: tuple[float, ...]) -> list[list[Row]]:
-    targets = np.zeros((len(rows), len(labels.names)), dtype=np.uint8)
-    for number, row in enumerate(rows):
-        targets[number, list(row.labels)] = 1
-    groups: list[Any] = [row.group for row in rows]
-    return [[rows[index] for index in part] for part in stratified_split(targets, shares, SEED, groups)]
+def _filled(part: NDArray[np.int8], table: Table) -> NDArray[np.int8]:
+    for number, split in enumerate(SPLITS):
+        if not (part == number).any():
+            raise DataError(
+                f"too few rows for the split {split}",
+                str(table.path),
+                "give more rows, or a folder with train.csv, validation.csv and test.csv",
+            )
+    return part
 
 
-def _by_column(table: Table, column: str, rows: list[Row], chosen: Columns) -> dict[str, list[Row]] | None:
-    """Rows by what a column called split says; None if it says something else."""
-    known = {word: split for split, words in SPLIT_NAMES.items() for word in words}
-    ids = [str(value) for value in table.columns[chosen.id]] if chosen.id else [f"row-{line}" for line in table.lines]
-    said = {row_id: known.get(str(value).strip().lower()) for row_id, value in zip(ids, table.columns[column], strict=True)}
-    if None in said.values() or "train" not in said.values():
+def _told(table: Table, kept: NDArray[np.bool_]) -> NDArray[np.int8] | None:
+    """Splits by what a column called split says; None if there is none, or it says something else."""
+    column = find_named(table, SPLIT_COLUMNS)
+    if column is None:
         return None
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        split = said[row.id]
-        assert split
-        found.setdefault(split, []).append(row)
-    return {split: found[split] for split in SPLITS if split in found}
+    known = {word: number for number, split in enumerate(SPLITS) for word in SPLIT_NAMES[split]}
+    values, codes = table.columns[column].categories()
+    numbers = np.array([known.get(str(value).strip().lower(), -1) for value in values], dtype=np.int8)[codes]
+    if (numbers < 0).any() or not (numbers == 0).any():
+        return None
+    return np.where(kept, numbers, -1).astype(np.int8)
 
 
 def import_own(home: Home, name: str, path: Path, columns: Columns | None = None) -> tuple[Dataset, Understood]:
@@ -383,8 +262,10 @@ def import_own(home: Home, name: str, path: Path, columns: Columns | None = None
                 home.datasets / name / CURRENT_NAME, "current-dataset", CURRENT_VERSION, {"fingerprint": dataset.fingerprint}
             )
             return dataset, Understood(body["kind"], list(body["lines"]))
-    imported, understood = read_own(path, name, given)
-    dataset = write_dataset(home, imported)
+    scratch = home.datasets / name
+    scratch.mkdir(parents=True, exist_ok=True)
+    examples, understood = read_own(path, name, given, scratch)
+    dataset = write_examples(home, examples)
     body = {"key": key, "fingerprint": dataset.fingerprint, "kind": understood.kind, "lines": understood.lines}
     write_document(known, "own-data", OWN_VERSION, body)
     return dataset, understood

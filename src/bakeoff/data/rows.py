@@ -84,7 +84,7 @@ def check_import(imported: Import) -> None:
         DataError: if label names repeat or cannot be written, a split is unknown or empty, an id repeats within its
             split, a row's labels are not distinct positions, or an answer does not stand where it says.
     """
-    _check_labels(imported)
+    check_labels(imported.name, imported.labels)
     unknown = set(imported.splits) - set(SPLITS)
     if unknown or "train" not in imported.splits:
         raise DataError(
@@ -100,13 +100,21 @@ def check_import(imported: Import) -> None:
         _check_answers(imported.name, split, rows)
 
 
-def _check_labels(imported: Import) -> None:
-    labels = imported.labels
+def check_labels(name: str, labels: tuple[str, ...]) -> None:
+    """Check the names of labels.
+
+    Args:
+        name: the dataset's name.
+        labels: what its labels are called.
+
+    Raises:
+        DataError: if there are none, or one stands twice, is blank or cannot be written.
+    """
     twice = [label for label, count in Counter(labels).items() if count > 1]
     bad = [label for label in labels if not label.strip() or not label.isprintable()]
     if not labels or twice or bad:
         found = f"{twice[0]!r} twice" if twice else (repr(bad[0]) if bad else "none")
-        raise DataError(f"label names must be distinct printable words; found {found}", imported.name, "mend the label names")
+        raise DataError(f"label names must be distinct printable words; found {found}", name, "mend the label names")
 
 
 def _check_ids(name: str, split: str, rows: list[Row]) -> None:

@@ -24,6 +24,10 @@ MOST_WORK = 300_000_000
 split of a few thousand rows needs some dozens; what is dealt out to a million rows is near enough as it is."""
 
 
+MOST_DEALT = 1_000_000
+"""Rows up to which each is looked at by itself; more, if they stand alone, are dealt out by label sets, in less memory."""
+
+
 def group_numbers(groups: Sequence[Hashable]) -> NDArray[np.int64]:
     """Groups as numbers, in the order in which they first occur.
 
@@ -97,6 +101,8 @@ def stratified_split(
     """
     if not shares or min(shares) <= 0:
         raise ValueError(f"every share must be above 0: {list(shares)}")
+    if groups is None and len(targets) > MOST_DEALT:
+        return _deal_sets(np.asarray(targets) != 0, np.asarray(shares, dtype=np.float64) / sum(shares), seed)
     applies = np.asarray(targets) != 0
     # a last column that every row has: rows without labels are dealt out by it, and parts keep their sizes
     counts = np.concatenate([applies, np.ones((len(applies), 1), bool)], axis=1).astype(np.int32)
@@ -138,6 +144,30 @@ def _deal(units: NDArray[np.int32], shares: NDArray[np.float64], seed: int) -> N
             part[some] = np.repeat(np.arange(len(shares)), given)
             wanted -= units[some[0]][:, None] * given[None, :]
         left = left - present[chosen].sum(axis=0)
+
+
+def _deal_sets(applies: NDArray[np.bool_], shares: NDArray[np.float64], seed: int) -> list[NDArray[np.int64]]:
+    """Rows of each part, given which labels apply [N, L]: as `_deal` does it, set by set, and without exchanges."""
+    packed = np.ascontiguousarray(np.packbits(applies, axis=1))
+    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    first, found, rows = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)[1:]
+    sets = np.concatenate([applies[first], np.ones((len(first), 1), dtype=np.bool_)], axis=1).astype(np.int64)
+    code = found.ravel().astype(np.int32)
+    ties = np.random.PCG64(seed).random_raw(len(applies))
+    order = np.lexsort((ties, code))
+    starts = np.concatenate([np.zeros(1, np.int64), rows.cumsum()])
+    wanted = (sets * rows[:, None]).sum(axis=0)[:, None] * shares[None, :]
+    part, waiting = np.zeros(len(applies), dtype=np.int8), np.ones(len(sets), dtype=np.bool_)
+    while waiting.any():
+        left = (sets * rows[:, None])[waiting].sum(axis=0)[:-1]
+        label = int(np.argmin(np.where(left > 0, left, len(applies) + 1))) if left.any() else sets.shape[1] - 1
+        for chosen in np.flatnonzero(waiting & (sets[:, label] > 0)).tolist():
+            own = order[starts[chosen] : starts[chosen + 1]]
+            given = _give(len(own), sets[chosen].astype(np.int32), wanted, label, ties[own])
+            part[own] = np.repeat(np.arange(len(shares)), given)
+            wanted -= sets[chosen][:, None] * given[None, :]
+            waiting[chosen] = False
+    return [np.flatnonzero(part == which) for which in range(len(shares))]
 
 
 def _alike(units: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, get_args
 
+from bakeoff.data.choosing import SECOND_NAMES, TEXT_NAMES
 from bakeoff.data.lines import BOM
-from bakeoff.data.own import SECOND_NAMES, TEXT_NAMES
-from bakeoff.data.table import LARGEST_FIELD
 from bakeoff.errors import DataError
 
+LARGEST_FIELD = 200_000_000
 RowForm = Literal["csv", "tsv", "jsonl", "text"]
 ROW_FORMS: tuple[RowForm, ...] = get_args(RowForm)
 SUFFIXES: dict[str, RowForm] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text"}

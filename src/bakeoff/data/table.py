@@ -1,25 +1,27 @@
-"""A user's file as columns: CSV, TSV, JSON lines, JSON, Parquet, Arrow. Nothing is lost in silence."""
+"""A user's file as columns: CSV, TSV, JSON lines, JSON, Parquet, Arrow. Nothing is lost in silence; little is in memory."""
 
 from __future__ import annotations
 
 import csv
-import io
+import itertools
 import json
-import sys
-from collections.abc import Callable
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.data.columns import Column
 from bakeoff.data.lines import Faults
+from bakeoff.data.scanning import Found, Malformed, Scanner, encoding_of, text_blocks, text_lines
 from bakeoff.errors import DataError, MissingPackageError
 from bakeoff.records.files import sha256_file
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 SNIFFED_LINES = 50
-LARGEST_FIELD = 200_000_000
+BATCH = 4_096
+"""Rows of a table that are objects at the same time."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Table:
 
     path: Path
     form: str
-    columns: dict[str, list[Any]]
-    lines: list[int]
+    columns: dict[str, Column]
+    lines: Sequence[int]
     sha256: str
 
     @property
@@ -46,12 +48,13 @@ class Table:
         return len(self.lines)
 
 
-def read_table(path: Path, delimiter: str | None = None) -> Table:
+def read_table(path: Path, delimiter: str | None = None, scratch: Path | None = None) -> Table:
     """Read a file by its suffix.
 
     Args:
         path: the file.
         delimiter: what separates fields of a text file; None means that it is found out.
+        scratch: where long columns may lie while they are needed; None is the system's place for such files.
 
     Returns:
         Its columns.
@@ -64,66 +67,81 @@ def read_table(path: Path, delimiter: str | None = None) -> Table:
     if not path.is_file():
         raise DataError("no such file", str(path), "name a file that is there")
     if suffix in (".parquet", ".arrow", ".feather"):
-        return _read_arrow(path, suffix)
+        return _read_arrow(path, suffix, scratch)
     if suffix not in SUFFIXES:
         raise DataError(f"files that end in {suffix or 'nothing'} are not read", str(path), f"one of {', '.join(SUFFIXES)}")
-    text, encoding = _decode(path)
     if suffix in (".jsonl", ".ndjson", ".json"):
-        return _read_json(path, text, encoding, lines=suffix != ".json")
-    return _read_delimited(path, text, encoding, delimiter)
+        return _read_json(path, scratch, lines=suffix != ".json")
+    return _read_delimited(path, delimiter, scratch)
 
 
-def _decode(path: Path) -> tuple[str, str]:
-    content = path.read_bytes()
-    encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
-    try:
-        return content.decode(encoding, "surrogatepass" if encoding == "utf-8" else "strict"), encoding
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"line {line}: byte {error.start + 1} is not {encoding.upper()}", str(path), "save the file as UTF-8"
-        ) from error
+def _encoding(path: Path) -> str:
+    return encoding_of(path)[0].upper().removesuffix("-LE").removesuffix("-BE")
 
 
-def _read_delimited(path: Path, text: str, encoding: str, delimiter: str | None) -> Table:
-    separator = delimiter or _sniff(path, text)
-    csv.field_size_limit(min(LARGEST_FIELD, sys.maxsize))
-    stream = io.StringIO(text, newline="")
-    if _quotes_are_text(text, separator):
-        reader = csv.reader(stream, delimiter=separator, quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        reader = csv.reader(stream, delimiter=separator, strict=True)
+def _read_delimited(path: Path, delimiter: str | None, scratch: Path | None) -> Table:
+    head = next(text_blocks(path), "")
+    separator = delimiter or _sniff(path, head)
+    scanner = Scanner(separator, not _quotes_are_text(path, separator))
     faults = Faults("give every row as many fields as the header has, and quote a field that holds the separator")
-    values: list[list[Any]] = []
-    lines: list[int] = []
-    try:
-        header = next(reader, None)
-        if header is None:
-            raise DataError("the file is empty", str(path), "a header and at least one row")
-        names = _header(path, header)
-        values = [[] for _ in names]
-        for fields in reader:
-            if not fields:
-                continue
-            if len(fields) != len(names):
-                faults.add(path, reader.line_num, f"{len(fields)} fields; expected {len(names)}: {', '.join(names)}")
-                continue
-            lines.append(reader.line_num)
-            for column, field in zip(values, fields, strict=True):
-                column.append(field)
-    except csv.Error as error:
-        raise DataError(f"line {reader.line_num} is no such text: {error}", str(path), faults.remedy) from error
+    names: list[str] | None = None
+    columns: list[Column] = []
+    lines = array("I")
+    for records in _records(path, scanner, faults):
+        if names is None and records:
+            names = _header(path, [str(name) for name in records[0].fields])
+            columns = [Column(scratch) for _ in names]
+            records.pop(0)
+        fitting = []
+        for record in records:
+            if len(record.fields) == len(columns):
+                fitting.append(record)
+            else:
+                problem = f"{len(record.fields)} fields; expected {len(columns)}: {', '.join(names or [])}"
+                faults.add(path, record.line, problem)
+        lines.extend([record.line for record in fitting])
+        _add(columns, fitting)
+    if names is None:
+        raise DataError("the file is empty", str(path), "a header and at least one row")
     faults.check(path)
-    form = f"fields separated by {DELIMITERS.get(separator, repr(separator))}, {encoding.removesuffix('-sig').upper()}"
-    return Table(path, form, dict(zip(names, values, strict=True)), lines, sha256_file(path))
+    form = f"fields separated by {DELIMITERS.get(separator, repr(separator))}, {_encoding(path)}"
+    return Table(path, form, dict(zip(names, columns, strict=True)), lines, sha256_file(path))
 
 
-def _quotes_are_text(text: str, separator: str) -> bool:
+def _records(path: Path, scanner: Scanner, faults: Faults) -> Iterator[list[Found]]:
+    try:
+        for block in text_blocks(path):
+            yield scanner.feed(block)
+        yield scanner.finish()
+    except Malformed as error:
+        raise DataError(f"line {scanner.line + 1} is no such text: {error}", str(path), faults.remedy) from error
+
+
+def _add(columns: Sequence[Column], records: Sequence[Found]) -> None:
+    if not records:
+        return
+    for column, values in zip(columns, zip(*(record.fields for record in records), strict=True), strict=True):
+        if not any(isinstance(value, bytearray) for value in values):
+            column.extend(values)
+            continue
+        for value in values:
+            if isinstance(value, bytearray):
+                column.append_long(value)
+            else:
+                column.extend((value,))
+
+
+def _quotes_are_text(path: Path, separator: str) -> bool:
     """Whether a tab-separated file is written without quoting, as many are: a field begins with a mark and ends without."""
-    if separator != "\t" or '"' not in text:
+    if separator != "\t":
         return False
-    fields = (field for line in text.splitlines() if '"' in line for field in line.split("\t") if field.startswith('"'))
-    return any(len(field) < 2 or not field.endswith('"') for field in fields)
+    for lines in text_lines(text_blocks(path)):
+        for line in lines:
+            if '"' in line:
+                fields = [field for field in line.rstrip("\r").split("\t") if field.startswith('"')]
+                if any(len(field) < 2 or not field.endswith('"') for field in fields):
+                    return True
+    return False
 
 
 def _header(path: Path, header: list[str]) -> list[str]:
@@ -138,7 +156,8 @@ def _sniff(path: Path, text: str) -> str:
     """What separates the fields: the sign that cuts the first lines into the same number of fields, most of them."""
     if path.suffix.lower() == ".tsv":
         return "\t"
-    head = text.split("\n")[:SNIFFED_LINES]
+    lines = text.split("\n")
+    head = (lines[:-1] or lines)[:SNIFFED_LINES]  # the last one may go on
 
     def fields(delimiter: str) -> list[int]:
         try:
@@ -154,67 +173,95 @@ def _sniff(path: Path, text: str) -> str:
     return max(DELIMITERS, key=quality)
 
 
-def _read_json(path: Path, text: str, encoding: str, lines: bool) -> Table:
+def _read_json(path: Path, scratch: Path | None, lines: bool) -> Table:
     faults = Faults('every line is an object, such as {"text": "…", "labels": ["joy"]}')
-    records: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    for number, record in _json_records(path, text, lines, faults):
-        if isinstance(record, dict):
-            records.append(record)
-            numbers.append(number)
-        else:
-            faults.add(path, number, f"found {type(record).__name__}; expected an object")
+    columns: dict[str, Column] = {}
+    numbers = array("I")
+    found = _json_lines(path, faults) if lines else _json_list(path)
+    while batch := list(itertools.islice(found, BATCH)):
+        records = []
+        for number, record in batch:
+            if isinstance(record, dict):
+                records.append(record)
+                numbers.append(number)
+            else:
+                faults.add(path, number, f"found {type(record).__name__}; expected an object")
+        _add_records(columns, records, len(numbers) - len(records), scratch)
     faults.check(path)
-    if not records:
+    if not numbers:
         raise DataError("the file has no rows", str(path), faults.remedy)
-    names = list(dict.fromkeys(key for record in records for key in record))
-    columns = {name: [record.get(name) for record in records] for name in names}
-    form = f"{'JSON lines' if lines else 'a JSON list'}, {encoding.removesuffix('-sig').upper()}"
+    form = f"{'JSON lines' if lines else 'a JSON list'}, {_encoding(path)}"
     return Table(path, form, columns, numbers, sha256_file(path))
 
 
-def _json_records(path: Path, text: str, lines: bool, faults: Faults) -> list[tuple[int, Any]]:
-    if lines:
-        found = []
-        for number, line in enumerate(text.split("\n"), start=1):
-            if not line.strip():
-                continue
-            try:
-                found.append((number, json.loads(line)))
-            except (ValueError, RecursionError):
-                faults.add(path, number, "not JSON; expected an object")
-        return found
+def _add_records(columns: dict[str, Column], records: list[dict[str, Any]], before: int, scratch: Path | None) -> None:
+    for name in dict.fromkeys(itertools.chain(columns, *records)):
+        if name not in columns:
+            columns[name] = Column(scratch)
+            columns[name].extend_blank(before)
+        columns[name].extend([record.get(name) for record in records])
+
+
+def _json_lines(path: Path, faults: Faults) -> Iterator[tuple[int, Any]]:
+    numbered = enumerate(itertools.chain.from_iterable(text_lines(text_blocks(path))), start=1)
+    for number, line in numbered:
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except (ValueError, RecursionError):
+            faults.add(path, number, "not JSON; expected an object")
+
+
+def _json_list(path: Path) -> Iterator[tuple[int, Any]]:
     try:
-        whole = json.loads(text)
+        whole = json.loads("".join(text_blocks(path)))
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", str(path), "a list of objects, or a .jsonl file with one a line") from error
     if not isinstance(whole, list):
         raise DataError(f"found {type(whole).__name__}", str(path), "a list of objects")
-    return list(enumerate(whole, start=1))
+    return enumerate(whole, start=1)
 
 
-def _read_arrow(path: Path, suffix: str) -> Table:
+def _read_arrow(path: Path, suffix: str, scratch: Path | None) -> Table:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingPackageError("pyarrow", f"reading {suffix} files", "data") from error
-    readers: list[Callable[[Any], Any]] = [
-        lambda file: pa.ipc.open_stream(file).read_all(),
-        lambda file: pa.ipc.open_file(file).read_all(),
-    ]
-    if suffix == ".parquet":
-        readers = [pq.read_table]
+
+    def parquet(file: Any) -> tuple[list[str], Iterable[Any]]:
+        opened = pq.ParquetFile(file)
+        return opened.schema_arrow.names, opened.iter_batches(BATCH)
+
+    def stream(file: Any) -> tuple[list[str], Iterable[Any]]:
+        opened = pa.ipc.open_stream(file)
+        return opened.schema.names, opened
+
+    def footed(file: Any) -> tuple[list[str], Iterable[Any]]:
+        opened = pa.ipc.open_file(file)
+        return opened.schema.names, (opened.get_batch(number) for number in range(opened.num_record_batches))
+
     problem: Exception | None = None
-    for read in readers:  # an Arrow file is a stream or has a footer; the first bytes do not always tell
+    # an Arrow file is a stream or has a footer; the first bytes do not always tell
+    for read in [parquet] if suffix == ".parquet" else [stream, footed]:
         try:
             with path.open("rb") as file:
-                table = read(file)
-            columns = {str(name): table.column(name).to_pylist() for name in table.column_names}
+                names, batches = read(file)
+                columns = _gather(path, names, batches, scratch)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             problem = error
             continue
-        return Table(
-            path, "Parquet" if suffix == ".parquet" else "Arrow", columns, list(range(1, table.num_rows + 1)), sha256_file(path)
-        )
+        rows = next(iter(columns.values())).rows if columns else 0
+        form = "Parquet" if suffix == ".parquet" else "Arrow"
+        return Table(path, form, columns, range(1, rows + 1), sha256_file(path))
     raise DataError(f"not a readable file: {str(problem).splitlines()[0]}", str(path), "write it again") from problem
+
+
+def _gather(path: Path, names: list[str], batches: Iterable[Any], scratch: Path | None) -> dict[str, Column]:
+    columns = {name: Column(scratch) for name in _header(path, names)}
+    for batch in batches:
+        for first in range(0, batch.num_rows, BATCH):
+            for place, column in enumerate(columns.values()):
+                column.extend(batch.column(place).slice(first, BATCH).to_pylist())
+    return columns

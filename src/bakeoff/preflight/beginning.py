@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bakeoff.catalog import registry
 from bakeoff.catalog.registry import nearest
-from bakeoff.data.own import Columns, read_own
+from bakeoff.data.choosing import Columns
+from bakeoff.data.own import read_own
 from bakeoff.data.store import card_of, find_dataset, stored_fingerprints
 from bakeoff.errors import CatalogError, DataError, ModelError, RunError
 from bakeoff.hub.models import locate_model
@@ -110,9 +111,9 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path, column
     if path.exists():
         name = safe_name(path.stem)
         imported, said = read_own(path, name, columns)
-        kind, rows, labels, understood = said.kind, len(imported.splits["train"]), len(imported.labels), said.lines
+        kind, rows, labels, understood = said.kind, imported.sizes["train"], len(imported.labels.names), said.lines
         line = f"file: {quoted(_shown(path, beside))}{_columns(columns)}"
-        texts = [row.text for row in imported.splits["train"][:500]]
+        texts = imported.sample("train", 500)
     else:
         check_data(home, data)
         dataset = find_dataset(home, data)
