@@ -9,6 +9,8 @@ graph in 8 bits, in turn within a process. `throughput`: many texts, by the pipe
 `api.Predictor`, pipes to its process included, in turn. `million`: as many rows of a CSV file through `bakeoff predict` with a
 model of 2 layers and width 64, and the resident memory of all its processes on the way; the pipeline answers 20,000 of the rows
 at its best batch size before and after. Every side has one thread. The unit of statistics is a launch.
+
+Processor time stands beside the clock's: on a machine that is busy with other things as well, it is what can be compared.
 """
 
 from __future__ import annotations
@@ -58,12 +60,19 @@ def pipeline_of(folder: str, labels: int) -> Any:
     return transformers.pipeline("text-classification", model=model.eval(), tokenizer=tokenizer, device="cpu", top_k=None)
 
 
-def timed(ask: Ask, texts: list[str]) -> float:
-    """Rows a second."""
-    began = time.perf_counter()
+def timed(ask: Ask, texts: list[str], also: Any = None) -> dict[str, float]:
+    """Rows a second, and a second of processor time: of this process, and of another that works for it."""
+    spent = lambda: time.process_time() + (sum(also.cpu_times()[:2]) if also is not None else 0.0)  # noqa: E731
+    before, began = spent(), time.perf_counter()
     found = len(ask(texts))
+    seconds, cpu_seconds = time.perf_counter() - began, spent() - before
     assert found == len(texts)
-    return found / (time.perf_counter() - began)
+    return {"rows_per_second": round(found / seconds, 1), "rows_per_cpu_second": round(found / cpu_seconds, 1)}
+
+
+def times(ours: dict[str, float], peers: list[dict[str, float]]) -> dict[str, float]:
+    """How many times as fast, against the best of the peer's, by the clock and by processor time."""
+    return {key: ours[key] / max(peer[key] for peer in peers) for key in ours}
 
 
 def latency(told: dict[str, Any]) -> dict[str, Any]:
@@ -80,14 +89,20 @@ def latency(told: dict[str, Any]) -> dict[str, Any]:
         predictor = Predictor.load(api.find_served(f"{told['folder']}/{form}"), "fp32", THREADS)
         sides[form] = lambda text, predictor=predictor: predictor.predict(Texts([text])).plain()  # type: ignore[misc]
     texts = texts_of(WARM + LATENCIES)
-    spent: dict[str, list[float]] = {side: [] for side in sides}
+    spent: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for start in range(0, len(texts), BLOCK):
         for side, answer in sides.items():
             for text in texts[start : start + BLOCK]:
-                began = time.perf_counter()
+                began, before = time.perf_counter(), time.process_time()
                 answer(text)
-                spent[side].append(1000 * (time.perf_counter() - began))
-    return {side: percentiles(values[WARM:]) for side, values in spent.items()}
+                spent[side].append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - before)))
+    return {
+        side: {
+            **percentiles([clock for clock, _ in values[WARM:]]),
+            "p50_cpu_ms": round(statistics.median(cpu for _, cpu in values[WARM:]), 3),
+        }
+        for side, values in spent.items()
+    }
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
@@ -98,19 +113,22 @@ def percentiles(values: list[float]) -> dict[str, float]:
 
 def throughput(told: dict[str, Any]) -> dict[str, Any]:
     """Many texts, by each side in turn; the first launch also finds the pipeline's best batch size."""
+    import psutil
+
     from bakeoff import api
 
     texts, ask = texts_of(told["rows"]), pipeline_of(f"{told['folder']}/merged", told["labels"])
     ask(texts[:64], batch_size=32)
     sizes = told["batches"]
     by_batch = {size: timed(lambda rows, size=size: ask(rows, batch_size=size), texts[:256]) for size in sizes}  # type: ignore[misc]
-    best = max(by_batch, key=by_batch.__getitem__)
+    best = max(by_batch, key=lambda size: by_batch[size]["rows_per_cpu_second"])
     rates = {"pipeline": timed(lambda rows: ask(rows, batch_size=best), texts)}
     for name, form in (("fp32", "merged"), ("onnx-int8", "onnx-int8")):
         precision = "fp32" if form == "merged" else None
         with api.Predictor(f"{told['folder']}/{form}", threads=THREADS, precision=precision) as predictor:
             predictor.predict(texts[:64])
-            rates[name] = timed(predictor.predict, texts)
+            (worker,) = psutil.Process().children()
+            rates[name] = timed(predictor.predict, texts, worker)
     rates["pipeline again"] = timed(lambda rows: ask(rows, batch_size=best), texts)
     return {"by_batch": by_batch, "best": best, "rates": rates}
 
@@ -152,12 +170,12 @@ def watch(process: subprocess.Popen[str], source: Path) -> list[dict[str, float]
         try:
             tree = [me, *me.children(recursive=True)]
             resident = sum(one.memory_info().rss for one in tree)
+            cpu_seconds = sum(sum(one.cpu_times()[:2]) for one in tree)
             read = next((file.position for file in me.open_files() if file.path == str(source)), 0)
-        except psutil.NoSuchProcess:
-            break
-        samples.append(
-            {"seconds": round(time.monotonic() - began, 1), "read": round(read / size, 4), "mb": round(resident / 1e6, 1)}
-        )
+        except psutil.NoSuchProcess:  # one of them has just ended
+            continue
+        sample = {"seconds": time.monotonic() - began, "cpu_seconds": cpu_seconds, "read": read / size, "mb": resident / 1e6}
+        samples.append({key: round(value, 3) for key, value in sample.items()})
         time.sleep(0.25)
     return samples
 
@@ -176,7 +194,7 @@ def million(told: dict[str, Any]) -> dict[str, Any]:
         labels = len(json.loads((run / "analysis.json").read_text())["tasks"][0]["data"]["labels"])
         ask = pipeline_of(str(folder / "small"), labels)
         by_batch = {size: timed(lambda some, size=size: ask(some, batch_size=size), texts[:2000]) for size in told["batches"]}  # type: ignore[misc]
-        best = max(by_batch, key=by_batch.__getitem__)
+        best = max(by_batch, key=lambda size: by_batch[size]["rows_per_cpu_second"])
         peer = [timed(lambda some: ask(some, batch_size=best), texts[:PEER_ROWS])]
         command = ["predict", f"{run}:small", "--file", str(source), "--to", str(target), "--threads", str(THREADS)]
         began = time.monotonic()
@@ -191,20 +209,23 @@ def million(told: dict[str, Any]) -> dict[str, Any]:
                 row = json.loads(line)
                 in_order = in_order and (row["id"], row["text"]) == (str(count), texts[count])
                 count += 1
+        cpu_seconds = max(sample["cpu_seconds"] for sample in samples)
+        ours = {"rows_per_second": round(count / seconds, 1), "rows_per_cpu_second": round(count / cpu_seconds, 1)}
         at_work = [sample for sample in samples if sample["read"] > 0]
         early = [sample["mb"] for sample in at_work if sample["read"] <= 0.1]
         return {
             "rows": count,
             "seconds_from_start_to_end": round(seconds, 1),
-            "rows_per_second": round(count / seconds, 1),
+            "cpu_seconds_from_start_to_end": round(cpu_seconds, 1),
+            **ours,
             "in_order_and_unchanged": in_order,
             "mb_at_most_in_first_tenth": max(early),
             "mb_at_most_after": max(sample["mb"] for sample in at_work if sample["read"] > 0.1),
             "memory": at_work[:: max(1, len(at_work) // SAMPLES)],
             "pipeline_by_batch": by_batch,
-            "pipeline_rows_per_second": peer,
+            "pipeline": peer,
             "pipeline_rows": PEER_ROWS,
-            "times_as_fast": round(count / seconds / max(peer), 3),
+            "times_as_fast": times(ours, peer),
         }
 
 
@@ -215,11 +236,14 @@ def measure_latency(plain: dict[str, Any], launches: int) -> dict[str, Any]:
     """All launches, and how many times as fast as the pipeline the others are."""
     found = [child(__file__, {**plain, "part": "latency"}) for _ in range(launches)]
     sides = [side for side in found[0] if side != "pipeline"]
-    times = {side: median_with_interval([one["pipeline"]["p50_ms"] / one[side]["p50_ms"] for one in found]) for side in sides}
+    faster = {
+        key: {side: median_with_interval([one["pipeline"][key] / one[side][key] for one in found]) for side in sides}
+        for key in ("p50_ms", "p50_cpu_ms")
+    }
     middle = {
         side: {key: statistics.median(one[side][key] for one in found) for key in one_of} for side, one_of in found[0].items()
     }
-    return {"launches": found, "median": middle, "times_as_fast": times}
+    return {"launches": found, "median": middle, "times_as_fast": faster}
 
 
 def measure_throughput(plain: dict[str, Any], launches: int, rows: int) -> dict[str, Any]:
@@ -231,17 +255,15 @@ def measure_throughput(plain: dict[str, Any], launches: int, rows: int) -> dict[
         batches = (found[0]["best"],)
         print(found[-1], flush=True)
     rates = [one["rates"] for one in found]
-    times = {
-        name: median_with_interval([one[name] / max(one["pipeline"], one["pipeline again"]) for one in rates])
-        for name in ("fp32", "onnx-int8")
+    ratios = {
+        name: [times(one[name], [one["pipeline"], one["pipeline again"]]) for one in rates] for name in ("fp32", "onnx-int8")
     }
-    return {
-        "rows": rows,
-        "pipeline_by_batch": found[0]["by_batch"],
-        "best_batch": found[0]["best"],
-        "rates": rates,
-        "times_as_fast": times,
+    faster = {
+        key: {name: median_with_interval([one[key] for one in several]) for name, several in ratios.items()}
+        for key in ("rows_per_second", "rows_per_cpu_second")
     }
+    best = {"rows": rows, "pipeline_by_batch": found[0]["by_batch"], "best_batch": found[0]["best"]}
+    return {**best, "rates": rates, "times_as_fast": faster}
 
 
 def main() -> None:

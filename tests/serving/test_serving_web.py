@@ -67,6 +67,8 @@ def test_states_and_models(client: Client) -> None:
     assert len(models[0]["thresholds"]) == 3
     schema = json.loads(client.ask("GET", "/openapi.json")[2])
     assert {"/predict", "/models", "/health", "/ready", "/metrics"} == set(schema["paths"])
+    kinds = {status: list(one["content"]) for status, one in schema["paths"]["/metrics"]["get"]["responses"].items()}
+    assert kinds == {"200": ["text/plain"], **{status: ["application/json"] for status in ("400", "401", "408", "413", "415")}}
 
 
 def test_metrics_are_prometheus_text(client: Client) -> None:

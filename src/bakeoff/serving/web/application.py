@@ -118,6 +118,11 @@ REFUSALS: Responses = {
 }
 ALWAYS: Responses = {status: REFUSALS[status] for status in (400, 408, 413, 415)}
 GUARDED: Responses = {**ALWAYS, 401: REFUSALS[401]}
+PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+GUARDED_TEXT: Responses = {
+    status: {"description": refusal["description"], "content": PROBLEM} for status, refusal in GUARDED.items()
+}
+"""Of what is text where it answers: a refusal is JSON nevertheless."""
 
 
 def make_request(order: ServeOrder) -> Any:
@@ -212,7 +217,7 @@ def _add_states(app: FastAPI, order: ServeOrder, batcher: Batcher, meter: Meter)
         """The models that can be asked, the default first."""
         return [describe(served) for served in order.models]
 
-    @app.get("/metrics", responses=GUARDED, response_class=PlainTextResponse)
+    @app.get("/metrics", responses=GUARDED_TEXT, response_class=PlainTextResponse)
     def metrics() -> Response:
         """Counts for Prometheus."""
         return Response(meter.text(), media_type=CONTENT_TYPE)
