@@ -21,13 +21,16 @@ FAR = -1e9
 
 
 class _Pad(torch.autograd.Function):
-    """Copy tokens [t, w] into their slots of [n · l, w]; a pure copy both ways, so it is deterministic."""
+    """Copy tokens [t, w] into [n · l, w]: both ways only what is read is chosen, never where to write.
+
+    Behind a row stands its last token again: no score of it counts, so what comes back for it is 0 and is left out. Writing to
+    places instead, which `index_copy_` does, sorts them first where a GPU has to be deterministic.
+    """
 
     @staticmethod
-    def forward(ctx: Any, tokens: Tensor, slots: Tensor, size: int) -> Tensor:
+    def forward(ctx: Any, tokens: Tensor, slots: Tensor, sources: Tensor) -> Tensor:
         ctx.save_for_backward(slots)
-        padded = tokens.new_zeros((size, *tokens.shape[1:]))
-        return padded.index_copy_(0, slots, tokens)
+        return tokens.index_select(0, sources)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
@@ -36,19 +39,18 @@ class _Pad(torch.autograd.Function):
 
 
 class _Unpad(torch.autograd.Function):
-    """Copy the slots of [n · l, w] back into tokens [t, w]."""
+    """Copy the slots of [n · l, w] back into tokens [t, w]; going backward, places behind a row get 0."""
 
     @staticmethod
-    def forward(ctx: Any, padded: Tensor, slots: Tensor) -> Tensor:
-        ctx.save_for_backward(slots)
-        ctx.size = padded.shape[0]
+    def forward(ctx: Any, padded: Tensor, slots: Tensor, sources: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(sources, bias)
         return padded.index_select(0, slots)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (slots,) = ctx.saved_tensors
-        padded = gradients[0].new_zeros((ctx.size, *gradients[0].shape[1:]))
-        return padded.index_copy_(0, slots, gradients[0]), None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        sources, bias = ctx.saved_tensors
+        padded = gradients[0].index_select(0, sources)
+        return padded.masked_fill_(bias.view(-1, 1, 1) != 0, 0.0), None, None, None
 
 
 def rows_of(tokens: Tensor, group: Group) -> Tensor:
@@ -59,10 +61,10 @@ def rows_of(tokens: Tensor, group: Group) -> Tensor:
         group: where they belong.
 
     Returns:
-        [n, H, l, D], 0 where a row is padded.
+        [n, H, l, D]; where a row is padded, its last token.
     """
     if group.slots is not None:
-        tokens = _Pad.apply(tokens, group.slots, group.rows * group.length)  # type: ignore[no-untyped-call]
+        tokens = _Pad.apply(tokens, group.slots, group.sources)  # type: ignore[no-untyped-call]
     return tokens.view(group.rows, group.length, *tokens.shape[1:]).transpose(1, 2)
 
 
@@ -79,7 +81,7 @@ def tokens_of(rows: Tensor, group: Group) -> Tensor:
     flat = rows.transpose(1, 2).reshape(group.rows * group.length, rows.shape[1], rows.shape[3])
     if group.slots is None:
         return flat
-    tokens: Tensor = _Unpad.apply(flat, group.slots)  # type: ignore[no-untyped-call]
+    tokens: Tensor = _Unpad.apply(flat, group.slots, group.sources, group.bias)  # type: ignore[no-untyped-call]
     return tokens
 
 

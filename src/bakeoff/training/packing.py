@@ -39,6 +39,8 @@ class Group:
         rows: number of rows n.
         length: the longest row, rounded up, l.
         slots: where each token stands in the padded `[n · l]`, [t] int64; None if no row is padded.
+        sources: the token that stands at each place of the padded `[n · l]`, int64: behind a row, its last one again; None
+            if no row is padded.
         bias: 0 for a real key and -inf for a padded one, [n, 1, 1, l] float32; None if no row is padded.
     """
 
@@ -46,6 +48,7 @@ class Group:
     rows: int
     length: int
     slots: Tensor | None
+    sources: Tensor | None
     bias: Tensor | None
 
 
@@ -108,11 +111,13 @@ def _group(lengths: NDArray[np.int64], first_token: int, device: torch.device) -
     longest = _round_up(int(lengths[-1]), LENGTH_STEP)
     reach = (first_token, first_token + tokens)
     if tokens == rows * longest:
-        return Group(reach, rows, longest, None, None)
+        return Group(reach, rows, longest, None, None, None)
     real = np.arange(longest) < lengths[:, None]
     slots = torch.from_numpy(np.flatnonzero(real)).to(device)
+    ends = np.cumsum(lengths)
+    sources = np.minimum((ends - lengths)[:, None] + np.arange(longest), ends[:, None] - 1).ravel()
     bias = torch.from_numpy(np.where(real, np.float32(0), np.float32(-np.inf))[:, None, None, :]).to(device)
-    return Group(reach, rows, longest, slots, bias)
+    return Group(reach, rows, longest, slots, torch.from_numpy(sources).to(device), bias)
 
 
 def pack(lengths: Sequence[int] | NDArray[np.int64], device: torch.device) -> Packing:
