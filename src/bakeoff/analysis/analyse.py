@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bakeoff.analysis import gate
 from bakeoff.analysis.conclusions import Before, conclude
 from bakeoff.analysis.data_quality import drawn_labels, read_audit
+from bakeoff.analysis.drift_claims import read_drift
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
 from bakeoff.analysis.fallen import fallen_before
 from bakeoff.analysis.folder import TrialRecord, chosen_phase, read_inputs, read_plans, read_trials
@@ -154,7 +155,7 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
             tasks,
             ordered,
             tests,
-            Before(opened, fallen_before(decisions, plan.place)),
+            Before(opened, fallen_before(decisions, plan.place), read_drift(read.run, notes)),
             lambda trial: Outputs.read(records[trial.id].folder.validation),
             notes,
         )

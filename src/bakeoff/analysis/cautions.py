@@ -25,11 +25,18 @@ def warnings(evidence: Evidence, leader: str) -> list[str]:
         Sentences.
     """
     found = []
-    seeds = min((len(evidence.of(recipe)) for recipe in evidence.recipes), default=0)
+    counts = {recipe: len(evidence.of(recipe)) for recipe in evidence.recipes}
+    made = [recipe for recipe in of_seeds(evidence) if max(counts.values()) > 1]
+    seeds = min((count for recipe, count in counts.items() if recipe not in made), default=0)
     if seeds == 1:
         found.append("one seed: what another training run would give is not known, and so no recipe is called better or worse")
     elif seeds < FEW_SEEDS:
         found.append(f"{seeds} seeds decide little: studies made to decide use at least {FEW_SEEDS}")
+    found += [
+        f"{recipe} is made of all seeds of another recipe, and so is one replicate: what another one would give is not known, "
+        "and it is called neither better nor worse"
+        for recipe in made
+    ]
     if evidence.groups is None or evidence.groups.few_clusters:
         found.append("the test set has fewer than 20 independent examples: its own noise is poorly known")
     failed = [recipe for recipe in evidence.recipes if not math.isfinite(evidence.replicates(recipe).mean)]
@@ -58,6 +65,19 @@ def learned_nothing(evidence: Evidence, recipes: Sequence[str]) -> list[str]:
         and evidence.of(recipe)
         and all(any(finding.kind == "collapsed" for finding in trial.findings) for trial in evidence.of(recipe))
     ]
+
+
+def of_seeds(evidence: Evidence) -> list[str]:
+    """The recipes that are one trial made of all seeds of another.
+
+    Args:
+        evidence: of the task.
+
+    Returns:
+        Their names.
+    """
+    named = {facts.name: facts.settings.get("method.of", "") for facts in evidence.task.recipes}
+    return [name for name, of in named.items() if of and ", " not in of]
 
 
 def concentrated(evidence: Evidence, pairs: Sequence[Contrast]) -> list[str]:

@@ -23,6 +23,7 @@ from bakeoff.analysis.claims_words import (
     says,
 )
 from bakeoff.analysis.comparisons import LEVEL, decides
+from bakeoff.analysis.drift_claims import Drifts, drift_facts, drift_next, drift_sides
 from bakeoff.analysis.measuring import Evidence
 from bakeoff.analysis.observing import observe
 from bakeoff.analysis.spending import ALPHA, Spending
@@ -37,6 +38,7 @@ from bakeoff.study.claims import (
     Beats,
     Best,
     Claim,
+    DriftsLess,
     EveryTrialCompletes,
     Margin,
     Measure,
@@ -111,7 +113,11 @@ class _Look:
 
 
 def answer_claims(
-    asked: Sequence[Asked], evidence: Mapping[str, Evidence], trials: Sequence[TrialAnalysis], spending: Spending
+    asked: Sequence[Asked],
+    evidence: Mapping[str, Evidence],
+    trials: Sequence[TrialAnalysis],
+    spending: Spending,
+    drifts: Drifts | None = None,
 ) -> list[ClaimAnswer]:
     """Answer claims.
 
@@ -123,17 +129,23 @@ def answer_claims(
         evidence: test outputs by task.
         trials: every planned trial.
         spending: how the error rate is spent.
+        drifts: what was measured of drift; None for nothing.
 
     Returns:
         Answers in the same order.
     """
     statements = list(dict.fromkeys(one.claim.statement for one in asked if one.claim.inferential))
+    measured = drifts or {}
+    # what drift was at an earlier look is not known
     looks = [
-        _look(statements, {task: one.first(past.seeds) for task, one in evidence.items()}, past) for past in spending.earlier
+        _look(statements, {task: one.first(past.seeds) for task, one in evidence.items()}, past, {})
+        for past in spending.earlier
     ]
-    looks.append(_look(statements, evidence, spending))
+    looks.append(_look(statements, evidence, spending, measured))
     return [
-        _inferred(one, looks, evidence, _is_main(place, one)) if one.claim.inferential else _observed(one, trials, place)
+        _inferred(one, looks, evidence, measured, _is_main(place, one))
+        if one.claim.inferential
+        else _observed(one, trials, place)
         for place, one in enumerate(asked)
     ]
 
@@ -142,21 +154,23 @@ def _is_main(place: int, asked: Asked) -> bool:
     return place == 0 and asked.source == "claims"
 
 
-def _look(statements: Sequence[Statement], evidence: Mapping[str, Evidence], spending: Spending) -> _Look:
-    judged = {statement: _judge(statement, evidence) for statement in statements}
+def _look(statements: Sequence[Statement], evidence: Mapping[str, Evidence], spending: Spending, drifts: Drifts) -> _Look:
+    judged = {statement: _judge(statement, evidence, drifts) for statement in statements}
     p_values = [one.sides.two_sided for one in judged.values()]
     return _Look(spending, judged, dict(zip(judged, holm(p_values).tolist(), strict=True)) if judged else {})
 
 
-def _judge(statement: Statement, evidence: Mapping[str, Evidence]) -> _Judged:
+def _judge(statement: Statement, evidence: Mapping[str, Evidence], drifts: Drifts) -> _Judged:
     if isinstance(statement, Several):
-        parts = [_judge_one(part, evidence) for part in statement.parts]
+        parts = [_judge_one(part, evidence, drifts) for part in statement.parts]
         combine = any_of if statement.how == "any" else all_of
         return _Judged(combine([part.sides for part in parts]), [one for part in parts for one in part.compared])
-    return _judge_one(statement, evidence)
+    return _judge_one(statement, evidence, drifts)
 
 
-def _judge_one(statement: Single, evidence: Mapping[str, Evidence]) -> _Judged:
+def _judge_one(statement: Single, evidence: Mapping[str, Evidence], drifts: Drifts) -> _Judged:
+    if isinstance(statement, DriftsLess):
+        return _Judged(drift_sides(drifts.get(statement)), [])
     assert not isinstance(statement, TakesLess | StaysBelow | EveryTrialCompletes)
     known = evidence.get(statement.measure.task)
     if known is None:
@@ -243,7 +257,9 @@ def _part(one: _Compared, evidence: Evidence, look: _Look, statement: str) -> Cl
     )
 
 
-def _inferred(asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evidence], main: bool) -> ClaimAnswer:
+def _inferred(
+    asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evidence], drifts: Drifts, main: bool
+) -> ClaimAnswer:
     """The answer of the first look that gave one, with what the last one found."""
     statement, now = asked.claim.statement, looks[-1]
     judged, corrected = now.judged[statement], now.corrected[statement]
@@ -255,7 +271,7 @@ def _inferred(asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evide
         parts.append(_part(one, evidence[one.measure.task], now, says(of_recipe)))
     known = [(part, one.recipe, one.rival) for part, one in zip(parts, judged.compared, strict=True)]
     any_part = isinstance(statement, Several) and statement.how == "any"
-    facts = found_in(known, any_part) if known else "no trial of this task has test scores"
+    facts = found_in(known, any_part) if known else drift_facts(asked.claim, drifts) or "no trial of this task has test scores"
     sure = because(found, judged.sides.two_sided, corrected, Family(len(now.judged), now.spending))
     if sure and any_part and len(parts) > 1 and found != "refuted":
         sure += f" (it pays for choosing the best of {len(parts)})"
@@ -272,7 +288,11 @@ def _inferred(asked: Asked, looks: Sequence[_Look], evidence: Mapping[str, Evide
         p=judged.sides.two_sided,
         corrected=corrected,
         reason="; ".join(reason for reason in reasons if reason),
-        next=_next(judged, parts, evidence, any_part) if found == "undecided" and parts else "",
+        next=""
+        if found != "undecided"
+        else _next(judged, parts, evidence, any_part)
+        if parts
+        else drift_next(asked.claim, drifts),
         parts=parts,
     )
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from bakeoff.analysis.claims import Asked, Source, answer_claims
 from bakeoff.analysis.comparisons import Validation, compare
+from bakeoff.analysis.drift_claims import measured
+from bakeoff.analysis.drift_model import Drift
 from bakeoff.analysis.fallen import Fallen, left_of
 from bakeoff.analysis.gate import Opened
 from bakeoff.analysis.measuring import Evidence, gather
@@ -35,10 +37,12 @@ class Before:
     Attributes:
         opened: how test was opened so far, this time included.
         fallen: recipes that earlier phases left out.
+        drift: what was measured of drift; None for nothing.
     """
 
     opened: Opened = field(default_factory=lambda: Opened(1))
     fallen: Fallen = field(default_factory=dict)
+    drift: Drift | None = None
 
 
 def conclude(
@@ -80,7 +84,8 @@ def conclude(
     left = {one: left_of(one.claim, before.fallen) for one in ruled}
     said = [replace(one, claim=claim) for one, claim in left.items() if isinstance(claim, Claim)]
     spending = read_spending(study, len({trial.seed for trial in trials}), notes)
-    answers = answer_claims([*asked, *said], evidence, trials, spending)
+    drifts = measured(before.drift, [one.claim for one in (*asked, *said)])
+    answers = answer_claims([*asked, *said], evidence, trials, spending, drifts)
     of_claims = _in_place(claims, answers[: len(asked)], texts)
     of_rules = iter(answers[len(asked) :])
     said_answers = {

@@ -94,7 +94,7 @@ class DriftClaim(Spec):
         task: on which task.
         answer: supported, refuted or undecided.
         contrast: (1 − x)·d_B − d_A, of which above 0 supports the claim.
-        p: one-sided p-value of the direction that the contrast has; 1 where undecidable.
+        p: two-sided p-value; 1 where undecidable.
         corrected_p: after Holm over all sentences, in both directions.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bakeoff.records.decisions import Decision
-from bakeoff.study.claims import Beats, Claim, NoWorse, Several, Single, TakesLess, Within
+from bakeoff.study.claims import Beats, Claim, DriftsLess, NoWorse, Several, Single, TakesLess, Within
 
 Fallen = Mapping[tuple[str, str], str]
 """The phase in which a recipe fell on a task, by recipe and task."""
@@ -49,7 +49,7 @@ def left_of(claim: Claim, fallen: Fallen) -> Claim | str:
 
 def _gone(part: Single, fallen: Fallen) -> str:
     names = [name for name in (getattr(part, "recipe", ""), _rival(part)) if name]
-    task = part.task if isinstance(part, TakesLess) else part.measure.task if hasattr(part, "measure") else ""
+    task = part.task if isinstance(part, TakesLess | DriftsLess) else part.measure.task if hasattr(part, "measure") else ""
     for (recipe, where), phase in fallen.items():
         if recipe in names and task in ("", where):
             return f"{recipe} fell in the phase {phase}, by validation scores alone, and has no test scores"
@@ -57,5 +57,5 @@ def _gone(part: Single, fallen: Fallen) -> str:
 
 
 def _rival(part: Single) -> str:
-    rival = part.rival if isinstance(part, Beats | Within | NoWorse | TakesLess) else ""
+    rival = part.rival if isinstance(part, Beats | Within | NoWorse | TakesLess | DriftsLess) else ""
     return rival if isinstance(rival, str) else ""

@@ -119,6 +119,7 @@ def read_inputs(run: RunFolder) -> dict[str, str]:
     plans = read_plans(run)
     paths = [
         run.study,
+        run.drift,
         *(run.plan(phase) for phase in plans),
         *(run.decision(phase) for phase in plans),
         *(run.proposals(phase) for phase in plans),

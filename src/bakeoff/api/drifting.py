@@ -15,7 +15,7 @@ from bakeoff.errors import RunError
 
 if TYPE_CHECKING:
     from bakeoff.analysis.drift_model import Drift
-    from bakeoff.analysis.drifting import TaskLayers
+    from bakeoff.analysis.drifting import Claimed, TaskLayers
     from bakeoff.analysis.folder import TrialRecord
     from bakeoff.records.paths import RunFolder
     from bakeoff.records.representations import Reading
@@ -74,6 +74,7 @@ def drift(
     asked, folder = options or DriftOptions(), find_run(run)
     claims = [parse_claim(text) for text in asked.claims]
     records, left_out = _readable(folder, asked.tasks)
+    claims += _declared(folder, records, claims)
     readings = {
         (record.spec.id, tuned): _reading(folder, record, tuned, asked) for record in records for tuned in (False, True)
     }
@@ -94,6 +95,26 @@ def drift(
     found.write(folder.drift)
     write_drift_page(folder, found)
     return found, folder
+
+
+def _declared(folder: RunFolder, records: list[TrialRecord], asked: list[Claimed]) -> list[Claimed]:
+    """What the study itself claims of drift, as far as it can be answered."""
+    from bakeoff.analysis.drift_claims import declared
+    from bakeoff.analysis.drifting import Claimed
+    from bakeoff.study.claims_checking import vocabulary
+    from bakeoff.study.claims_parsing import parse_claim
+    from bakeoff.study.loading import load_study
+
+    study = load_study(folder.study)
+    recipes = {name: [task for task in study.tasks if recipe.is_on(task)] for name, recipe in study.recipes.items()}
+    known = vocabulary(recipes, {name: (task.kind, task.metric) for name, task in study.tasks.items()})
+    read = {(record.spec.task.name, record.spec.recipe.name) for record in records}
+    found = [
+        Claimed(one.words, one.recipe, one.rival, one.share, one.task)
+        for one in declared(parse_claim(text, known) for text in study.claims)
+        if {(one.task, one.recipe), (one.task, one.rival)} <= read
+    ]
+    return [one for one in found if one not in asked]
 
 
 def _study_name(folder: RunFolder) -> str:
@@ -122,6 +143,9 @@ def _readable(folder: RunFolder, tasks: Sequence[str]) -> tuple[list[TrialRecord
             continue
         if not method.trains or method.features:
             left_out[f"{trial.recipe.name}: {method.name} leaves the model as it is"] = None
+            continue
+        if trial.made_of:
+            left_out[f"{trial.recipe.name}: {method.name} does not begin with the layers of its pretrained model"] = None
             continue
         record = read_trial(folder, trial)
         if record.result is None:

@@ -116,6 +116,8 @@ class MethodCard(Card):
         baseline: whether it is what others have to beat: a recipe below its task's best baseline is flagged.
         safe_rates: learning rates above which `bakeoff check` warns.
         modules: what only trials of this method import: the warm parent does it for them.
+        made_of: the setting that names the recipes whose trials it is made of; empty for one that is made of data alone.
+        reads_models: whether it reads the trained models of those trials, beside their outputs.
     """
 
     kind: ClassVar[Kind] = "method"
@@ -125,6 +127,8 @@ class MethodCard(Card):
     baseline: bool = False
     safe_rates: tuple[SafeRate, ...] = ()
     modules: tuple[str, ...] = ()
+    made_of: str = ""
+    reads_models: bool = False
     tasks: tuple[str, ...] = ("multilabel",)
 
 

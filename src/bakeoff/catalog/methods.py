@@ -92,6 +92,36 @@ class ExternalSettings(Settings):
     deterministic: bool = False
 
 
+class EnsembleSettings(Settings):
+    """Settings of what is averaged.
+
+    Attributes:
+        of: names of recipes. Of one, the trials of all its seeds are averaged, which gives one trial, and so no seeds of its
+            own; of several, those of the same seed, a trial a seed.
+    """
+
+    of: list[str] = Field(min_length=1)
+
+
+class DistillSettings(Settings):
+    """Settings of distillation.
+
+    Attributes:
+        teacher: name of the recipe whose trained model of the same seed is learned from.
+        layers: layers of the student, taken evenly from the pretrained model that the teacher began with.
+        temperature: what the logits of both are divided by where they are compared.
+        weight: share of what the teacher says in the loss; the rest is the recipe's own loss on the labels. 0 is the same
+            student without a teacher's help, to compare with.
+        unlabelled: training examples beyond `train_limit` of which only the texts are used, drawn by the task's `data_seed`.
+    """
+
+    teacher: str = Field(min_length=1)
+    layers: int = Field(default=3, ge=1)
+    temperature: float = Field(default=2.0, gt=0)
+    weight: float = Field(default=0.5, ge=0, le=1)
+    unlabelled: int = Field(default=0, ge=0)
+
+
 METHODS = (
     MethodCard(
         name="full",
@@ -137,6 +167,39 @@ METHODS = (
         settings=ExternalSettings,
         needs_model=False,
         trains=False,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="ensemble",
+        summary="the mean of what other trials of the study give as probabilities",
+        source="Hansen and Salamon, Neural network ensembles, IEEE PAMI 1990; Lakshminarayanan et al., NeurIPS 2017",
+        path="bakeoff.training.ensembles:average_probabilities",
+        settings=EnsembleSettings,
+        needs_model=False,
+        trains=False,
+        made_of="of",
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="weight-average",
+        summary="one model whose weights are the mean of those of other trials of the study",
+        source="Wortsman et al., Model soups, ICML 2022, uniform",
+        path="bakeoff.training.ensembles:average_weights",
+        settings=EnsembleSettings,
+        trains=False,
+        made_of="of",
+        reads_models=True,
+        tasks=CLASSIFICATION,
+    ),
+    MethodCard(
+        name="distill",
+        summary="a student with fewer layers learns what a trained teacher says, and the labels",
+        source="Hinton et al., Distilling the Knowledge in a Neural Network, 2015; layers as in Sanh et al., DistilBERT, 2019",
+        path="bakeoff.training.distilling:run",
+        settings=DistillSettings,
+        safe_rates=(SafeRate(5e-4, "Sanh et al., DistilBERT, 2019: 5e-4"),),
+        made_of="teacher",
+        reads_models=True,
         tasks=CLASSIFICATION,
     ),
     MethodCard(

@@ -104,6 +104,8 @@ def _jobs(subject: Subject, plan: Plan, parts: Sequence[str]) -> list[tuple[Tria
     measured: set[str] = set()
     jobs = []
     for trial in representatives(plan):
+        if trial.made_of:
+            continue  # there is nothing yet that it could be made of
         key = subject.forecast_of(trial).key.digest
         left_out = {"measure"} if key in measured else set()
         if trial.recipe.model is None or trial.recipe.devices > 1:

@@ -202,6 +202,8 @@ class RecipeSpec(Spec):
     devices: int = Field(default=1, ge=1)
 
 
+NAMING_RECIPES = ("of", "teacher")
+"""Settings of methods that name other recipes of the study."""
 SOME_KEYS = ("stride", "max_answer", "long_text")
 
 
@@ -212,11 +214,13 @@ class TrialSpec(Spec):
         task: what is to be solved.
         recipe: how.
         seed: governs the head, the order of data and dropout.
+        made_of: the trials whose outputs or models it is made of: hash of each one's definition, by its id.
     """
 
     task: TaskSpec
     recipe: RecipeSpec
     seed: int
+    made_of: dict[str, str] = Field(default_factory=dict)
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -232,6 +236,10 @@ class TrialSpec(Spec):
         elif body["recipe"]["treatment"]["mix"] is None:
             del body["recipe"]["treatment"]["mix"]
         settings = body["recipe"]["method"]["settings"]
+        if made_of := body.pop("made_of"):  # these count by what defines them, whatever their recipes are called
+            body["made_of"] = sorted(made_of.values())
+            for name in NAMING_RECIPES:
+                settings.pop(name, None)
         if settings.get("sha256"):  # a file of the user's counts by its content, wherever it lies
             settings.pop("file", None)
         if body["recipe"]["model"]:
@@ -353,6 +361,7 @@ class JobSpec(Spec):
         deviations: what is asked for otherwise than the recipe says, in words; the outcome repeats it.
         smoke: for `smoke`: what is tried, of `measure`, `steps` and `sanity`.
         asks: for `train`: whether it asks the runner after each validation but the last whether to go on.
+        made_of: for `train`: folders of the trials that it is made of, by id.
     """
 
     kind: Literal[
@@ -385,6 +394,7 @@ class JobSpec(Spec):
     deviations: list[str] = Field(default_factory=list)
     smoke: list[str] = Field(default_factory=list)
     asks: bool = False
+    made_of: dict[str, str] = Field(default_factory=dict)
     stub: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:

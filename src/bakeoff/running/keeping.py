@@ -9,6 +9,7 @@ from bakeoff.records.files import number
 from bakeoff.records.paths import TrialFolder
 from bakeoff.records.results import Result
 from bakeoff.records.specs import TrialSpec
+from bakeoff.running.lineage import readers
 from bakeoff.running.plan_run import RunOrder
 
 Group = tuple[str, str]
@@ -44,7 +45,8 @@ class Keeper:
     """Removes the models that the study does not want to keep, as trials complete.
 
     `best` keeps the best seed of each recipe on each task, `winner` the best trial of each task, by the task's metric on
-    validation and its direction; of equals the first that completed. A model that a result's manifest names is never removed.
+    validation and its direction; of equals the first that completed. A model that a result's manifest names is never removed,
+    and one that other trials read only once these are complete.
 
     Args:
         order: the run.
@@ -53,6 +55,8 @@ class Keeper:
     def __init__(self, order: RunOrder) -> None:
         self._order = order
         self._best: dict[Group, tuple[float, str]] = {}
+        self._readers = readers(order.run, order.plan.trials)
+        self._unwanted: set[str] = set()
 
     def take(self, trial: TrialSpec, trial_id: str, result: Result) -> float | None:
         """Take note of a complete trial, and remove the model that is wanted no more.
@@ -65,6 +69,10 @@ class Keeper:
         Returns:
             Its validation score; None if it has none (its model then stays).
         """
+        for source in trial.made_of:
+            self._readers.get(source, set()).discard(trial_id)
+            if source in self._unwanted:
+                self._drop(source)
         score = validation_score(trial, result)
         if score is None or self._order.keep == "all":
             return score
@@ -85,6 +93,9 @@ class Keeper:
         return before[1] if before else ""
 
     def _drop(self, trial_id: str) -> None:
+        self._unwanted.add(trial_id)
+        if self._readers.get(trial_id):
+            return  # once those that are made of it are complete
         folder = self._order.run.trial(trial_id)
         if folder.model.is_dir() and not _belongs(Result.read(folder.result)):
             shutil.rmtree(folder.model)

@@ -21,6 +21,7 @@ from bakeoff.running.executors import Handle
 from bakeoff.running.guiding import Guide
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.keeping import Keeper, drop_checkpoints
+from bakeoff.running.lineage import lacking
 from bakeoff.running.plan_run import read_state
 from bakeoff.running.preparing import lacks_stores, prepare_stores
 from bakeoff.running.requests import ALL, cancels, forget_cancels
@@ -184,12 +185,24 @@ class Loop:
             if turn.not_before <= now:
                 self.waiting.remove(turn)
                 return turn
-        return self.queue.popleft() if self.queue else None
+        turn = next((turn for turn in self.queue if not self._waits(turn)), None)
+        if turn is not None:
+            self.queue.remove(turn)
+        return turn
+
+    def _waits(self, turn: Turn) -> bool:
+        """Whether a trial that it is made of is still to end."""
+        if not turn.trial.made_of:
+            return False
+        others = (*self.queue, *self.waiting, *(attempt.turn for attempt in self.running.values()))
+        return any(other.id in turn.trial.made_of for other in others)
 
     def _begin(self, turn: Turn, slot: int) -> None:
         folder = self.stage.order.run.trial(turn.id)
         if not folder.trial.exists():
             write_document(folder.trial, "trial", TRIAL_VERSION, {"id": turn.id, **turn.trial.model_dump()})
+        if not turn.fault and (missing := lacking(self.stage.order.run, turn.trial)):
+            turn = replace(turn, fault=missing)
         attempt = new_attempt(self.stage, turn, slot)
         self.stage.listener(TrialBegan(turn.trial, turn.number, turn.total, attempt.number))
         if turn.fault:

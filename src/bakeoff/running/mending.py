@@ -21,6 +21,7 @@ from bakeoff.records.specs import TrialSpec
 from bakeoff.running.ending import read_outcome
 from bakeoff.running.history import UNREADABLE
 from bakeoff.running.landing import land
+from bakeoff.running.lineage import came_apart
 from bakeoff.running.plan_run import RunOrder, read_state
 
 
@@ -47,7 +48,7 @@ def take_up(order: RunOrder, trial: TrialSpec) -> list[str]:
     state, numbers = read_state(order.run, trial), folder.attempt_numbers()
     if numbers and not state.state.ended:
         _finish_landing(folder, trial, numbers[-1])
-    return warnings + _mend_result(folder, trial)
+    return warnings + _mend_result(folder, trial) + _mend_lineage(order, trial)
 
 
 def _sweep(folder: TrialFolder) -> None:
@@ -109,6 +110,17 @@ def _mend_result(folder: TrialFolder, trial: TrialSpec) -> list[str]:
             kept = set_aside(path)
             lines.append(f"{path} is damaged; it was set aside as {kept.name}, and the trial is run again")
     return lines + _mend_model(folder)
+
+
+def _mend_lineage(order: RunOrder, trial: TrialSpec) -> list[str]:
+    """Set aside a result that was made of another one than stands there now."""
+    folder = order.run.trial(trial.id)
+    if not trial.made_of or (result := read_complete(folder, trial.definition_hash)) is None:
+        return []
+    if not (source := came_apart(order.run, trial, result)):
+        return []
+    kept = set_aside(folder.result)
+    return [f"{folder.result} was made of another result of {source}; it was set aside as {kept.name}, and is made again"]
 
 
 def _mend_model(folder: TrialFolder) -> list[str]:

@@ -186,7 +186,18 @@ def select(order: RunOrder) -> Selection:
             selection.passed_over.append(trial)
         else:
             selection.todo.append(trial)
+    _leave_for_later(selection)
     return selection
+
+
+def _leave_for_later(selection: Selection) -> None:
+    """A trial made of others is not begun where these are neither there nor begun now; of failed ones it fails itself."""
+    there = {trial.id for trial in (*selection.complete, *selection.passed_over)}
+    for trial in list(selection.todo):
+        begun = {one.id for one in selection.todo}
+        if not set(trial.made_of) <= there | begun:
+            selection.todo.remove(trial)
+            selection.later.append(trial)
 
 
 def _failed_before(run: RunFolder, trial: TrialSpec) -> bool:

@@ -13,6 +13,7 @@ from bakeoff.records.specs import JobSpec, TrialSpec
 from bakeoff.running.console import last_lines
 from bakeoff.running.ending import read_outcome
 from bakeoff.running.history import History, Settings
+from bakeoff.running.lineage import models_read
 from bakeoff.running.plan_run import RunOrder, again
 from bakeoff.running.preparing import places
 from bakeoff.running.watching import Ending
@@ -80,7 +81,7 @@ def train_job(order: RunOrder, trial: TrialSpec, settings: Settings | None = Non
         model=str(where.model or ""),
         tokens=str(where.tokens or ""),
         features=str(where.features or ""),
-        keep_model=order.keep != "none",
+        keep_model=order.keep != "none" or trial.id in models_read(order.plan.trials),
         dead_probes=limits.dead,
         resume=resume or [],
         checkpoint_seconds=limits.checkpoint,
@@ -90,6 +91,7 @@ def train_job(order: RunOrder, trial: TrialSpec, settings: Settings | None = Non
         collective_seconds=limits.collective,
         deviations=forced.deviations,
         asks=order.guide is not None and order.guide.judges(trial),
+        made_of={one: str(order.run.trial(one).root) for one in trial.made_of},
         stub=_stub(order, trial),
     )
 

@@ -189,6 +189,29 @@ class TakesLess:
 
 
 @dataclass(frozen=True)
+class DriftsLess:
+    """Training moves what a model makes of texts less under a recipe than under another, by at least a share.
+
+    Attributes:
+        recipe: its name.
+        rival: another recipe.
+        share: by how much less, from 0 up to 1.
+        task: on which task.
+    """
+
+    recipe: str
+    rival: str
+    share: float
+    task: str
+
+    @property
+    def words(self) -> str:
+        """The statement as a study writes it."""
+        by = f" at least {100 * self.share:.10g}%" if self.share else ""
+        return f"{self.recipe} drifts{by} less than {self.rival} on {self.task}"
+
+
+@dataclass(frozen=True)
 class StaysBelow:
     """What the trials take stays below a limit, as observed.
 
@@ -210,7 +233,7 @@ class EveryTrialCompletes:
     """Every planned trial completes, as observed."""
 
 
-Single = Beats | Best | Within | NoWorse | Reaches | TakesLess | StaysBelow | EveryTrialCompletes
+Single = Beats | Best | Within | NoWorse | Reaches | TakesLess | DriftsLess | StaysBelow | EveryTrialCompletes
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@
               | "is no worse than" rival "by more than" margin where
               | "reaches" NUMBER where
               | "takes less" ("time" | "memory") "than" RECIPE ["on" TASK]
+              | "drifts" ["at least" NUMBER "%"] "less than" RECIPE ["on" TASK]
     rival     = RECIPE | NUMBER
     margin    = NUMBER ("%" | "point" | "points")
     where     = ["in" METRIC["@" THRESHOLD]] ["on" TASK]
@@ -28,6 +29,7 @@ from bakeoff.study.claims import (
     Beats,
     Best,
     Claim,
+    DriftsLess,
     EveryTrialCompletes,
     Margin,
     Measure,
@@ -46,7 +48,7 @@ from bakeoff.study.claims_words import NUMBER, Reader, SentenceError, Word
 from bakeoff.study.quantities import parse_duration, parse_size
 
 Make = Callable[[str], Single]
-VERBS = ("beats", "beat", "is", "are", "reaches", "reach", "takes", "take")
+VERBS = ("beats", "beat", "is", "are", "reaches", "reach", "takes", "take", "drifts", "drift")
 WIDEST = {True: 1_000.0, False: 100.0}
 """Largest margin in percent and in points."""
 
@@ -93,7 +95,7 @@ def read_statement(reader: Reader, known: Vocabulary) -> Statement:
 
 def _what_may_follow(statement: Statement) -> list[str] | str:
     single = statement.parts[0] if isinstance(statement, Several) else statement
-    if isinstance(single, TakesLess):
+    if isinstance(single, TakesLess | DriftsLess):
         return ["on"]
     if isinstance(single, Beats):
         return ["by", "in", "on"] if not single.margin.size else ["in", "on"]
@@ -146,8 +148,8 @@ def _check_present(reader: Reader, known: Vocabulary, said: Single) -> None:
     """Recipes are compared on a task that they are carried out on."""
     if isinstance(said, StaysBelow | EveryTrialCompletes):
         return
-    task = said.task if isinstance(said, TakesLess) else said.measure.task
-    rival = said.rival if isinstance(said, Beats | Within | NoWorse | TakesLess) else None
+    task = said.task if isinstance(said, TakesLess | DriftsLess) else said.measure.task
+    rival = said.rival if isinstance(said, Beats | Within | NoWorse | TakesLess | DriftsLess) else None
     named = [said.recipe, rival] if isinstance(rival, str) else [said.recipe]
     on = [[name for name, words in known.tasks.items() if recipe in words.recipes] for recipe in named]
     if not task and on[0] != on[-1]:
@@ -204,6 +206,8 @@ def _verb(reader: Reader, known: Vocabulary, recipes: Sequence[str]) -> Callable
         make = _reaches(reader, known)
     elif verb in ("takes", "take"):
         make = _takes(reader, known, recipes)
+    elif verb in ("drifts", "drift"):
+        make = _drifts(reader, known, recipes)
     else:
         make = _is(reader, known, recipes, start)
     return lambda index: make(recipes[index])
@@ -258,6 +262,25 @@ def _takes(reader: Reader, known: Vocabulary, recipes: Sequence[str]) -> Make:
     _check_other(reader, word, rival, recipes)
     task = _task(reader, known) if reader.accept("on") else ""
     return lambda recipe: TakesLess(recipe, rival, quantity, task or _only(known))
+
+
+def _drifts(reader: Reader, known: Vocabulary, recipes: Sequence[str]) -> Make:
+    share = 0.0
+    if reader.accept("at least"):
+        word = reader.here
+        amount = reader.number("`at least`")
+        reader.expect("%", "percent", after="a number")
+        if not 0 < amount < 100:
+            raise reader.fault("out of range", "more than 0 and below 100 %", word)
+        share = amount / 100
+    reader.expect("less than", after="`drifts`")
+    word = reader.here
+    rival = _recipe(reader, known)
+    _check_other(reader, word, rival, recipes)
+    task = _task(reader, known) if reader.accept("on") else _only(known)
+    if not task:
+        raise reader.fault("on which task is not said", [f"on {name}" for name in known.tasks])
+    return lambda recipe: DriftsLess(recipe, rival, share, task)
 
 
 def _only(known: Vocabulary) -> str:

@@ -14,6 +14,7 @@ from bakeoff.study.claims_checking import check_claims
 from bakeoff.study.entries import NAME_PATTERN
 from bakeoff.study.faults import Faults, validate
 from bakeoff.study.found import fill_in
+from bakeoff.study.lineage import check_lineage
 from bakeoff.study.matrix import expand
 from bakeoff.study.model import Recipe, Study
 from bakeoff.study.overlay import apply_overrides, apply_profile
@@ -214,7 +215,11 @@ def _check(tree: Node, path: Path, profiles: list[str], faults: Faults, known: N
         recipe = resolve_recipe(around, name)
         if recipe is not None:
             recipes[name] = recipe
-    if entry is None or len(faults) or known is not None:
+    if entry is None:
+        return None
+    if len(recipes) == len(names_in(tree.at("recipes"))):  # a recipe with faults of its own is no reason for others
+        check_lineage(tree, recipes, entry.seeds, faults)
+    if len(faults) or known is not None:
         return None
     return Study(
         name=entry.name or _name_of(path),

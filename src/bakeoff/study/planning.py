@@ -9,6 +9,7 @@ from bakeoff.errors import Fault, StudyError
 from bakeoff.records.compositions import Composition
 from bakeoff.records.limits import rows_within
 from bakeoff.records.specs import ModelSpec, Plan, Precision, RecipeSpec, TaskSpec, TrainingSpec, TrialSpec
+from bakeoff.study.lineage import expand_trials
 from bakeoff.study.model import FINAL, ModelRequest, Recipe, Round, Study, Task
 from bakeoff.study.proposing import Pair, with_settings
 from bakeoff.study.shape import Columns, Training
@@ -170,7 +171,7 @@ def _tried_models(round_: Round) -> list[tuple[Pair, str]]:
 def make_plan(
     study: Study, datasets: Mapping[str, DatasetFacts], models: Mapping[str, ModelSpec], machine: MachineFacts
 ) -> Plan:
-    """Expand a study to trials: seed by seed, so that a first result of every recipe comes early.
+    """Expand a study to trials: seed by seed, so that a first result of every recipe comes early; then what is made of them.
 
     Of a study in phases, the study of one round is expanded.
 
@@ -195,7 +196,7 @@ def make_plan(
         pairs.append((tasks[task], spec))
     if faults:
         raise StudyError(list(dict.fromkeys(faults)), str(study.path))
-    trials = [TrialSpec(task=task, recipe=recipe, seed=seed) for seed in study.seeds for task, recipe in pairs]
+    trials = expand_trials(study.seeds, pairs)
     _check_ids(study, trials)
     return Plan(study=study.name, profile=study.profile, baseline=study.baseline, trials=trials)
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bakeoff.catalog.methods import FullSettings, LoraSettings
+from bakeoff.catalog.methods import DistillSettings, FullSettings, LoraSettings
 from bakeoff.errors import ModelError
 from bakeoff.records.seeds import derive
 from bakeoff.records.specs import Component
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.dropout import replace_dropout
-from bakeoff.training.layers import count_layers, layer_of
+from bakeoff.training.layers import count_layers, keep_layers, layer_of
 
 ADAPTER = "default"
 WRAPPED = ".base_layer."
@@ -42,7 +42,7 @@ def adapt(backbone: Backbone, method: Component, seed: int, name: str = ADAPTER)
 
     Args:
         backbone: changed in place.
-        method: `full` or `lora` with settings.
+        method: `full`, `lora` or `distill` with settings; others leave it as it is.
         seed: the trial's seed; it governs an adapter's start.
         name: what an adapter is called; several of different names can stand on one backbone.
 
@@ -55,6 +55,8 @@ def adapt(backbone: Backbone, method: Component, seed: int, name: str = ADAPTER)
         settings = FullSettings.model_validate(method.settings)
         _freeze(backbone, settings.frozen_layers)
         backbone.layer_decay = settings.layer_decay
+    elif method.name == "distill":
+        keep_layers(backbone.model, DistillSettings.model_validate(method.settings).layers)
 
 
 def _inject(backbone: Backbone, settings: LoraSettings, seed: int, name: str) -> None:

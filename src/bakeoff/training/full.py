@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from bakeoff.training.classifier import Classifier
 from bakeoff.training.course import Course
 from bakeoff.training.evaluation import outputs_of, shared_outputs
 from bakeoff.training.health import Diverged, Probe
+from bakeoff.training.layers import with_layers
 from bakeoff.training.loop import Trainer, TrainingData
 from bakeoff.training.material import Material, Questions, open_material
 from bakeoff.training.rungs import Pruned, ask
@@ -123,11 +126,25 @@ def check_fit(model: Classifier, work: Work) -> None:
         )
 
 
-def assemble(work: Work) -> tuple[Trainer, str]:
+@dataclass(frozen=True)
+class Lesson:
+    """What else than labels is learned from.
+
+    Attributes:
+        teach: makes of the examples and the loss on their labels the examples and the loss that are trained with.
+        hides_labels: whether examples are added of which no label is known.
+    """
+
+    teach: Callable[[Material, TrainingData, Loss], tuple[TrainingData, Loss]]
+    hides_labels: bool = False
+
+
+def assemble(work: Work, lesson: Lesson | None = None) -> tuple[Trainer, str]:
     """All that a trial trains with, before its first step.
 
     Args:
         work: the trial.
+        lesson: what else than labels is learned from; None for nothing.
 
     Returns:
         The training, and a note if the model runs padded although its family allows packing.
@@ -149,7 +166,11 @@ def assemble(work: Work) -> tuple[Trainer, str]:
     if note:
         work.progress.say("note", text=note)
     model.to(accelerator.device)
-    loss = trial_loss(work, data).to(accelerator.device)
+    loss = trial_loss(work, data)
+    if lesson is not None:
+        known = KnownOnly(loss) if lesson.hides_labels and not isinstance(loss, KnownOnly) else loss
+        data, loss = lesson.teach(material, data, known)
+    loss.to(accelerator.device)
     trainer = Trainer(model, spec, data, loss, work.trial.seed, accelerator.autocast, work.progress)
     trainer.share(work.ranks)
     return trainer, note
@@ -196,13 +217,14 @@ def run(work: Work) -> None:
     carry_out(work, *assemble(work))
 
 
-def carry_out(work: Work, trainer: Trainer, note: str) -> None:
+def carry_out(work: Work, trainer: Trainer, note: str, more: Mapping[str, Any] | None = None) -> None:
     """Do all that follows once a training is put together.
 
     Args:
         work: the trial.
         trainer: the training before its first step.
         note: why the model runs padded although its family allows packing; else empty.
+        more: further facts of training, deterministic.
     """
     frozen = frozen_hash(trainer.model.backbone)
     model, data, spec, loss = trainer.model, trainer.data, trainer.spec, trainer.loss
@@ -241,6 +263,7 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
         "packed": model.backbone.packed,
         "note": note,
         **model.backbone.facts(),
+        **(more or {}),
     }
     with course.kept_where_interrupted():
         outputs = {split: _examples(material, trainer, split) for split in ("validation", "test")}
@@ -251,7 +274,7 @@ def carry_out(work: Work, trainer: Trainer, note: str) -> None:
         facts["anatomy"] = examine(model.backbone, batch, work.trial.recipe.method.settings)
         _base_facts(frozen, frozen_hash(model.backbone))  # nothing that was merged is left in it
     if work.keep_model:
-        _keep(work, best.path)
+        keep_model(work, best.path)
     work.hand_in(outputs["validation"], outputs["test"], best.scores, facts)
     best.discard()
 
@@ -334,8 +357,13 @@ def _validate(material: Material, trainer: Trainer, best: Best, history: list[di
     return ended
 
 
-def _keep(work: Work, weights: Path) -> None:
-    """Keep the trained weights with the files that are needed to load them."""
+def keep_model(work: Work, weights: Path) -> None:
+    """Keep trained weights with the files that are needed to load them.
+
+    Args:
+        work: the trial.
+        weights: the file with the weights.
+    """
     assert work.model is not None
     target = work.attempt.product / "model"
     target.mkdir(parents=True, exist_ok=True)
@@ -343,4 +371,7 @@ def _keep(work: Work, weights: Path) -> None:
     for path in sorted(work.model.iterdir()):
         if path.is_file() and path.suffix in (".json", ".txt", ".model") and path.name != "model.safetensors.index.json":
             shutil.copyfile(path, target / path.name)
+    if layers := work.trial.recipe.method.settings.get("layers"):
+        configuration = target / "config.json"
+        configuration.write_text(with_layers(configuration.read_text(encoding="utf-8"), layers), encoding="utf-8")
     write_kept(target)

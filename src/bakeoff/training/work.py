@@ -15,7 +15,7 @@ from bakeoff.data.clusters import find_clusters
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.limits import sample_rows
 from bakeoff.records.mixing import choosing
-from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.paths import AttemptFolder, TrialFolder
 from bakeoff.records.results import Outputs, Result, file_entry, judged
 from bakeoff.records.specs import TrialSpec
 from bakeoff.tasks.kinds import TaskKind, make_task
@@ -49,6 +49,7 @@ class Work:
         ranks: the processes that share the trial; the first of them writes the product.
         shared: the folder of that first process, whose checkpoints all may read; None where there is but one.
         asks: whether the runner is asked after each validation but the last whether to go on.
+        made_of: folders of the trials that it is made of, by id.
     """
 
     trial: TrialSpec
@@ -70,6 +71,7 @@ class Work:
     shared: AttemptFolder | None = None
     features: Path | None = None
     asks: bool = False
+    made_of: dict[str, TrialFolder] = field(default_factory=dict)
 
     @property
     def leader(self) -> AttemptFolder:

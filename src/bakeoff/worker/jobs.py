@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import BakeoffError, CollectiveError
 from bakeoff.records.environment import package_versions
-from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.paths import AttemptFolder, TrialFolder
 from bakeoff.records.results import Outcome, State
 from bakeoff.records.secrets import Redactor
 from bakeoff.records.specs import JobSpec
@@ -154,6 +154,7 @@ def _work(job: JobSpec, folder: AttemptFolder, progress: Progress) -> tuple[Work
         micro_batch_size=job.micro_batch_size,
         evaluation_tokens=job.evaluation_tokens,
         asks=job.asks,
+        made_of={trial_id: TrialFolder(Path(folder)) for trial_id, folder in job.made_of.items()},
     )
     return work, notes
 
