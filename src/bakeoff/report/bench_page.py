@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from bakeoff.analysis.bench_model import Bench
-from bakeoff.records.files import write_bytes
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import bench_words, palette
 from bakeoff.report.bench_figures import bench_figures
-from bakeoff.report.html import POLICY, template
+from bakeoff.report.html import template
+from bakeoff.report.pages import write_page
 
 
 def write_bench_page(run: RunFolder, bench: Bench) -> Path:
@@ -36,10 +36,6 @@ def write_bench_page(run: RunFolder, bench: Bench) -> Path:
         middle=bench_words.middle_size(bench),
         ways=bench_words.WAYS,
         megabytes=bench_words.megabytes,
-        policy=POLICY,
-        light=palette.declarations(dark=False),
-        dark=palette.declarations(dark=True),
-        run_name=run.root.name,
     )
-    write_bytes(run.bench_page, page.encode("utf-8", "replace"))
+    write_page(run, run.bench_page, page)
     return run.bench_page

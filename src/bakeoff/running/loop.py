@@ -185,10 +185,10 @@ class Loop:
             if turn.not_before <= now:
                 self.waiting.remove(turn)
                 return turn
-        turn = next((turn for turn in self.queue if not self._waits(turn)), None)
-        if turn is not None:
-            self.queue.remove(turn)
-        return turn
+        ready = next((turn for turn in self.queue if not self._waits(turn)), None)
+        if ready is not None:
+            self.queue.remove(ready)
+        return ready
 
     def _waits(self, turn: Turn) -> bool:
         """Whether a trial that it is made of is still to end."""

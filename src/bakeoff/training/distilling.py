@@ -55,7 +55,7 @@ class TaughtData(TrainingData):
         Returns:
             B · L.
         """
-        return len(places) * (self.targets.shape[1] // 2)
+        return len(places) * (int(self.targets.shape[1]) // 2)
 
 
 class TaughtLoss(Loss):

@@ -12,8 +12,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bakeoff.errors import DataError, ModelError
-from bakeoff.metrics.multilabel import sigmoid
-from bakeoff.metrics.single import softmax
 from bakeoff.records.files import sha256_file
 from bakeoff.records.results import Outputs
 from bakeoff.training.adapting import load_trained
@@ -71,9 +69,11 @@ def mean_logits(outputs: Sequence[NDArray[np.float32]], exclusive: bool) -> NDAr
     Returns:
         [N, L] float32: of the mean p, log p where labels exclude one another, else log(p / (1 − p)).
     """
-    probabilities = softmax if exclusive else sigmoid
-    mean = np.mean([probabilities(one.astype(np.float64)) for one in outputs], axis=0).clip(LEAST, 1 - LEAST)
-    return np.asarray(np.log(mean) if exclusive else np.log(mean) - np.log1p(-mean), dtype=np.float32)
+    said = torch.from_numpy(np.stack(outputs)).double()
+    probabilities = torch.softmax(said, dim=2) if exclusive else torch.sigmoid(said)
+    mean = probabilities.mean(dim=0).clamp(LEAST, 1 - LEAST)
+    logits: NDArray[np.float32] = (torch.log(mean) if exclusive else torch.logit(mean)).float().numpy()
+    return logits
 
 
 def average_weights(work: Work) -> None:
