@@ -281,7 +281,8 @@ seeds: [42, 1337, 2024, 7, 99]  # each recipe runs once with each: fewer than fi
 claims:                       # sentences that the verdict answers; the first is the main one
   - {claim}
 
-# A smaller form of it, to see that all goes well: `bakeoff run FILE --profile quick`
+# A smaller form of it, to see that all goes well: `bakeoff run FILE --profile quick`. In so few steps a new head learns
+# little: word counts may be far ahead of it, and that says nothing of the study itself.
 profiles:
   quick:{_fewer_rows(made)}
     defaults: {{training: {{epochs: 1}}}}
