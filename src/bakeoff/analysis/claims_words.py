@@ -192,7 +192,10 @@ def next_words(parts: Sequence[ClaimPart], examples: int, one_is_enough: bool) -
     if more and (one_is_enough or len(more) == len(parts)) and pick(more) <= ADVISED * examples:
         words.append(f"about {pick(more):,} test examples")
     if not words:
-        return "neither a thousand seeds nor many times as many test examples: what was seen lies too near to the margin"
+        return (
+            "neither a thousand seeds alone nor many times as many test examples alone: "
+            "it takes more of both, or what was seen lies too near to the margin"
+        )
     return f"{' or '.join(words)}, if what was seen is what is true (a rough forecast)"
 
 
