@@ -11,6 +11,7 @@ from bakeoff.api.benchmarking import BenchOptions, bench
 from bakeoff.api.drifting import DriftOptions, drift
 from bakeoff.api.exports import Exported, ExportOptions, export
 from bakeoff.api.losses import draw_losses, inspect_losses
+from bakeoff.api.own_data import Imported, import_data
 from bakeoff.api.predicted_files import FileOptions, open_source, predict_file, predict_path
 from bakeoff.api.predicting import Prediction, Predictor
 from bakeoff.api.provisions import fetch, fetch_model, pack, unpack
@@ -29,6 +30,7 @@ __all__ = [
     "ExportOptions",
     "Exported",
     "FileOptions",
+    "Imported",
     "PlannedStudy",
     "Prediction",
     "Predictor",
@@ -55,6 +57,7 @@ __all__ = [
     "fetch_model",
     "find_run",
     "find_served",
+    "import_data",
     "inspect_losses",
     "merge",
     "open_source",

@@ -55,11 +55,14 @@ LONGEST_TEXT = 100
     "  bakeoff data import goemotions ~/Downloads/goemotions\n"
     "  bakeoff data import reviews reviews.csv\n"
     "  bakeoff data import reviews reviews.csv --text body --labels stars\n"
+    "  bakeoff data import reviews s3://bucket/reviews.parquet               (taken over and hashed; needs s3fs)\n"
     "  bakeoff data import tickets tickets/ --labels urgent --labels billing     (a column a label; train.csv, test.csv)",
 )
 def import_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `bakeoff data list`, or one for your own data.")],
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of its raw files; or your own file or folder.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="The folder of its raw files; or your own file or folder, or its address.")
+    ],
     text: Annotated[str | None, typer.Option("--text", help="Own data: the column of the text.")] = None,
     second: Annotated[str | None, typer.Option("--second", help="Own data: the other text of a pair; '' for none.")] = None,
     labels: Annotated[
@@ -81,7 +84,7 @@ def import_(
     from bakeoff.records.paths import Home
 
     if name in registry.cards("dataset"):
-        _stored(import_dataset(Home.default(), name, path), as_json)
+        _stored(import_dataset(Home.default(), name, Path(path)), as_json)
         return
     columns = Columns(text, second, tuple(labels) if labels else None, id_, group, delimiter, separator)
     dataset, understood = import_own(Home.default(), name, path, columns)

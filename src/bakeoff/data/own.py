@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,17 +17,19 @@ from bakeoff.data.choosing import SPLIT_COLUMNS, Columns, choose, describe, find
 from bakeoff.data.columnar import Examples, write_examples
 from bakeoff.data.columns import Column
 from bakeoff.data.dataset import CURRENT_NAME, CURRENT_VERSION, Dataset, open_dataset
+from bakeoff.data.frames import table_of
 from bakeoff.data.grouping import groups_of
 from bakeoff.data.labels import Labels, from_column, from_indicators
 from bakeoff.data.rows import SPLITS
+from bakeoff.data.snapshots import local_copy
 from bakeoff.data.splitting import stratified_split
-from bakeoff.data.table import SUFFIXES, Table, read_table
+from bakeoff.data.table import SUFFIXES, Table, joined_tables, read_table
 from bakeoff.errors import DataError
 from bakeoff.records.files import canonical_json, read_document, sha256_bytes, sha256_file, write_document
 from bakeoff.records.paths import Home
 
 OWN_VERSION = 1
-READER_VERSION = 4
+READER_VERSION = 5
 """Rises when the same file would be understood in another way."""
 SEED = 0
 SHARES = (0.8, 0.1, 0.1)
@@ -35,6 +38,8 @@ SPLIT_NAMES = {
     "validation": ("validation", "valid", "val", "dev", "development"),
     "test": ("test", "testing", "eval"),
 }
+SHARD = re.compile(r"-[0-9]{5}-of-[0-9]{5}$")
+"""How files end that are parts of one split."""
 ALL = "all"
 """What a file is called that is not yet split."""
 
@@ -68,7 +73,23 @@ def read_own(path: Path, name: str, columns: Columns | None = None, scratch: Pat
         DataError: if it cannot be read or understood; the remedy says what to write.
     """
     given = columns or Columns()
-    tables = _tables(path, given.delimiter, scratch)
+    return understand(_tables(path, given.delimiter, scratch), name, given)
+
+
+def understand(tables: Mapping[str, Table], name: str, given: Columns) -> tuple[Examples, Understood]:
+    """Make examples of tables.
+
+    Args:
+        tables: a table a split, or one called `ALL`.
+        name: what the dataset is to be called.
+        given: which column is what, as far as that was said.
+
+    Returns:
+        The examples, and what was understood.
+
+    Raises:
+        DataError: if they cannot be understood.
+    """
     first = next(iter(tables.values()))
     chosen = choose(first, given)
     labels = _labels(list(tables.values()), chosen, given.separator)
@@ -120,18 +141,22 @@ def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[str]:
 def _tables(path: Path, delimiter: str | None, scratch: Path | None) -> dict[str, Table]:
     if not path.is_dir():
         return {ALL: read_table(path, delimiter, scratch)}
-    files = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
-    found: dict[str, Path] = {}
+    inner = path / "data"  # where the hub's folders have them
+    files = _readable(path) or (_readable(inner) if inner.is_dir() else [])
+    found: dict[str, list[Path]] = {}
     for split, names in SPLIT_NAMES.items():
         fitting = [file for file in files if file.stem.lower().split("-")[0].split("_")[0] in names]
-        if len(fitting) > 1:
+        if len(fitting) > 1 and not all(SHARD.search(file.stem) for file in fitting):
             named = ", ".join(file.name for file in fitting)
             raise DataError(f"several files are called {split}: {named}", str(path), "one file a split")
         if fitting:
-            found[split] = fitting[0]
+            found[split] = fitting
     if "train" not in found:
         raise DataError("no file of the folder is called train", str(path), "train.csv, validation.csv and test.csv, say")
-    tables = {split: read_table(file, delimiter, scratch) for split, file in found.items()}
+    tables = {
+        split: joined_tables(path / split, [read_table(file, delimiter, scratch) for file in some], scratch)
+        for split, some in found.items()
+    }
     columns = list(tables["train"].columns)
     for table in tables.values():
         missing = [name for name in columns if name not in table.columns]
@@ -140,6 +165,10 @@ def _tables(path: Path, delimiter: str | None, scratch: Path | None) -> dict[str
                 f"the column {missing[0]!r} of the training file is missing", str(table.path), "the same columns in every file"
             )
     return tables
+
+
+def _readable(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES and entry.stem != "dataset_info")
 
 
 def _labels(tables: Sequence[Table], chosen: Columns, separator: str | None) -> Labels:
@@ -234,14 +263,17 @@ def _told(table: Table, kept: NDArray[np.bool_]) -> NDArray[np.int8] | None:
     return np.where(kept, numbers, -1).astype(np.int8)
 
 
-def import_own(home: Home, name: str, path: Path, columns: Columns | None = None) -> tuple[Dataset, Understood]:
+def import_own(
+    home: Home, name: str, place: Path | str, columns: Columns | None = None, fresh: bool = True
+) -> tuple[Dataset, Understood]:
     """Read the user's own data and store them; the same files, read the same way, are not read again.
 
     Args:
         home: where datasets are kept.
         name: what the dataset is called from now on.
-        path: a file, or a folder with one a split.
+        place: a file, or a folder with one a split, or the address of either.
         columns: which column is what.
+        fresh: whether what is at an address is taken over again; otherwise the snapshot of it that is here is used.
 
     Returns:
         The stored dataset, and what was understood.
@@ -249,8 +281,8 @@ def import_own(home: Home, name: str, path: Path, columns: Columns | None = None
     Raises:
         DataError: if it cannot be read or understood, or the name is that of a dataset of the catalog.
     """
-    if name in registry.cards("dataset"):
-        raise DataError(f"a dataset of the catalog is called {name}", str(path), "give your data another name")
+    _check_name(name, str(place))
+    path = local_copy(home, str(place), fresh)
     given = columns or Columns()
     key = _key(path, given)
     known = home.datasets / name / f"own-{key[:16]}.json"
@@ -271,6 +303,33 @@ def import_own(home: Home, name: str, path: Path, columns: Columns | None = None
     return dataset, understood
 
 
+def import_frame(home: Home, name: str, frame: Any, columns: Columns | None = None) -> tuple[Dataset, Understood]:
+    """Store a table that is in memory.
+
+    Args:
+        home: where datasets are kept.
+        name: what the dataset is called from now on.
+        frame: a pandas DataFrame, or what is used like one.
+        columns: which column is what.
+
+    Returns:
+        The stored dataset, and what was understood.
+
+    Raises:
+        DataError: if it cannot be understood, or the name is that of a dataset of the catalog.
+    """
+    _check_name(name, "name")
+    scratch = home.datasets / name
+    scratch.mkdir(parents=True, exist_ok=True)
+    examples, understood = understand({ALL: table_of(frame, name, scratch)}, name, columns or Columns())
+    return write_examples(home, examples), understood
+
+
+def _check_name(name: str, where: str) -> None:
+    if name in registry.cards("dataset"):
+        raise DataError(f"a dataset of the catalog is called {name}", where, "give your data another name")
+
+
 def _whole(folder: Path) -> Dataset | None:
     """A stored dataset, if every byte of it is as recorded: what is not is made of the files again."""
     try:
@@ -281,11 +340,11 @@ def _whole(folder: Path) -> Dataset | None:
 
 def _key(path: Path, columns: Columns) -> str:
     """A hash of the files, their names, and how they are to be read."""
-    files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+    files = sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]
     missing = [file for file in files if not file.is_file()]
     if missing or not files:
         raise DataError("no such file", str(path), "name a file that is there, or a folder with train.csv")
-    hashes = {file.name: sha256_file(file) for file in files}
+    hashes = {str(file.relative_to(path)) if path.is_dir() else file.name: sha256_file(file) for file in files}
     return sha256_bytes(canonical_json({"files": hashes, "columns": asdict(columns), "reader": READER_VERSION}).encode())
 
 
@@ -302,4 +361,4 @@ def import_files(home: Home, files: Mapping[str, tuple[str, Any]]) -> None:
     for name, (path, said) in files.items():
         labels = (said.labels,) if isinstance(said.labels, str) else said.labels and tuple(said.labels)
         columns = Columns(said.text, said.second, labels, said.id, said.group, said.delimiter, said.separator)
-        import_own(home, name, Path(path), columns)
+        import_own(home, name, path, columns, fresh=False)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from bakeoff.errors import DataError
 
 SPLITS = ("train", "validation", "test")
+JOINERS = dict.fromkeys([0x200C, 0x200D, *range(0xE0020, 0xE0080)])
+"""Signs that cannot be seen and belong into names all the same: what joins letters and emoji, and the tags of flags."""
 
 
 class Answer(NamedTuple):
@@ -111,7 +113,7 @@ def check_labels(name: str, labels: tuple[str, ...]) -> None:
         DataError: if there are none, or one stands twice, is blank or cannot be written.
     """
     twice = [label for label, count in Counter(labels).items() if count > 1]
-    bad = [label for label in labels if not label.strip() or not label.isprintable()]
+    bad = [label for label in labels if not label.strip() or not label.translate(JOINERS).isprintable()]
     if not labels or twice or bad:
         found = f"{twice[0]!r} twice" if twice else (repr(bad[0]) if bad else "none")
         raise DataError(f"label names must be distinct printable words; found {found}", name, "mend the label names")

@@ -15,7 +15,7 @@ from bakeoff.data.columns import Column
 from bakeoff.data.lines import Faults
 from bakeoff.data.scanning import Found, Malformed, Scanner, encoding_of, text_blocks, text_lines
 from bakeoff.errors import DataError, MissingPackageError
-from bakeoff.records.files import sha256_file
+from bakeoff.records.files import sha256_bytes, sha256_file
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
@@ -73,6 +73,35 @@ def read_table(path: Path, delimiter: str | None = None, scratch: Path | None = 
     if suffix in (".jsonl", ".ndjson", ".json"):
         return _read_json(path, scratch, lines=suffix != ".json")
     return _read_delimited(path, delimiter, scratch)
+
+
+def joined_tables(path: Path, tables: Sequence[Table], scratch: Path | None = None) -> Table:
+    """Several files with the same columns as one table.
+
+    Args:
+        path: what it is called.
+        tables: at least one; a single one stays as it is.
+        scratch: where long columns may lie while they are needed.
+
+    Returns:
+        The rows of all, one file after another, numbered through.
+
+    Raises:
+        DataError: if a column of the first is missing in another.
+    """
+    if len(tables) == 1:
+        return tables[0]
+    columns = {name: Column(scratch) for name in tables[0].columns}
+    for table in tables:
+        for name, column in columns.items():
+            if name not in table.columns:
+                raise DataError(f"the column {name!r} of the first file is missing", str(table.path), "the same columns in all")
+            values = iter(table.columns[name])
+            while batch := list(itertools.islice(values, BATCH)):
+                column.extend(batch)
+    rows = sum(table.rows for table in tables)
+    whole = sha256_bytes("\n".join(table.sha256 for table in tables).encode())
+    return Table(path, f"{len(tables)} files, {tables[0].form}", columns, range(1, rows + 1), whole)
 
 
 def _encoding(path: Path) -> str:
@@ -232,6 +261,7 @@ def _read_arrow(path: Path, suffix: str, scratch: Path | None) -> Table:
 
     def parquet(file: Any) -> tuple[list[str], Iterable[Any]]:
         opened = pq.ParquetFile(file)
+        classes.update(_class_names(opened.schema_arrow.metadata))
         return opened.schema_arrow.names, opened.iter_batches(BATCH)
 
     def stream(file: Any) -> tuple[list[str], Iterable[Any]]:
@@ -242,13 +272,14 @@ def _read_arrow(path: Path, suffix: str, scratch: Path | None) -> Table:
         opened = pa.ipc.open_file(file)
         return opened.schema.names, (opened.get_batch(number) for number in range(opened.num_record_batches))
 
+    classes: dict[str, list[str]] = {}
     problem: Exception | None = None
     # an Arrow file is a stream or has a footer; the first bytes do not always tell
     for read in [parquet] if suffix == ".parquet" else [stream, footed]:
         try:
             with path.open("rb") as file:
                 names, batches = read(file)
-                columns = _gather(path, names, batches, scratch)
+                columns = _gather(path, names, batches, scratch, classes)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             problem = error
             continue
@@ -258,10 +289,36 @@ def _read_arrow(path: Path, suffix: str, scratch: Path | None) -> Table:
     raise DataError(f"not a readable file: {str(problem).splitlines()[0]}", str(path), "write it again") from problem
 
 
-def _gather(path: Path, names: list[str], batches: Iterable[Any], scratch: Path | None) -> dict[str, Column]:
+def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Names of labels that are stored as numbers, by column, where the hub's library has written them."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return {}
+    found = {}
+    for column, feature in features.items():
+        inner = feature.get("feature", feature) if isinstance(feature, dict) else feature[0] if feature else {}
+        if isinstance(inner, dict) and inner.get("_type") == "ClassLabel":
+            found[column] = [str(name) for name in inner["names"]]
+    return found
+
+
+def _told(value: Any, names: list[str]) -> Any:
+    """A label's name for its number; what the hub writes for "not labelled" is nothing."""
+    if isinstance(value, list):
+        return [_told(item, names) for item in value]
+    if type(value) is not int:
+        return value
+    return names[value] if 0 <= value < len(names) else None
+
+
+def _gather(
+    path: Path, names: list[str], batches: Iterable[Any], scratch: Path | None, classes: dict[str, list[str]]
+) -> dict[str, Column]:
     columns = {name: Column(scratch) for name in _header(path, names)}
     for batch in batches:
         for first in range(0, batch.num_rows, BATCH):
-            for place, column in enumerate(columns.values()):
-                column.extend(batch.column(place).slice(first, BATCH).to_pylist())
+            for place, (name, column) in enumerate(columns.items()):
+                values = batch.column(place).slice(first, BATCH).to_pylist()
+                column.extend([_told(value, classes[name]) for value in values] if name in classes else values)
     return columns
