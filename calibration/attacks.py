@@ -29,10 +29,10 @@ def _drawn(world: World, size: Size, **changes: Any) -> Drawn:
     return draw(make_pool(world, *size.pool), setting, stream("attack", world.name, sorted(changes.items())))
 
 
-def _missed(drawn: Drawn, world: World, shared: bool = True) -> dict[str, float]:
+def _missed(drawn: Drawn, world: World, shared: bool = True, seeds_of: tuple[int, ...] = SEEDS) -> dict[str, float]:
     truth = 0.0 if world.kind == "identical" else float(np.mean(drawn.whole[:, 0] - drawn.whole[:, 1]))
     found = {}
-    for seeds in SEEDS:
+    for seeds in seeds_of:
         ours = parts(drawn, seeds, shared=shared)
         found[str(seeds)] = float(np.mean(np.abs(ours.value - truth) > ours.half()))
     return found
@@ -86,6 +86,25 @@ def tiny_test_sets(size: Size) -> dict[str, Any]:
             world = World(f"tiny {kind}", kind=kind, rates=rates)  # type: ignore[arg-type]
             drawn = _drawn(world, size, examples=examples, groups=min(100, examples))
             found[f"n = {examples}, {kind}"] = _missed(drawn, world)
+    return found
+
+
+def no_spread(size: Size) -> dict[str, Any]:
+    """A recipe without chance beside one that has it, and scores so coarse that seeds tie."""
+    found = {}
+    for examples in (200, 1000):
+        world = World(f"one is still {examples}", kind="equal")
+        pool = make_pool(world, *size.pool)
+        still = np.broadcast_to(pool.decided[1, :1], pool.decided[1].shape)
+        setting = Setting(10, examples, 100, size.attacks)
+        drawn = draw(replace(pool, decided=np.stack([pool.decided[0], still])), setting, stream("still", examples))
+        found[f"the rival is the same at every seed, n = {examples:,}"] = _missed(drawn, world, seeds_of=(2, *SEEDS))
+    for examples in (20, 50, 200):
+        world = World(f"coarse {examples}", rates=(0.3,))
+        drawn = _drawn(world, size, examples=examples, groups=min(100, examples))
+        found[f"one label, n = {examples}"] = _missed(drawn, world, seeds_of=(2, *SEEDS))
+        gap = drawn.whole[:, 0, :2] - drawn.whole[:, 1, :2]
+        found[f"one label, n = {examples}: two seeds tie"] = float(np.mean(gap[:, 0] == gap[:, 1]))
     return found
 
 
@@ -178,5 +197,5 @@ def effect_sizes(size: Size) -> dict[str, Any]:
 
 ATTACKS: dict[str, Callable[[Size], dict[str, Any]]] = {
     attack.__name__: attack
-    for attack in (heavy_tails, one_label, correlated_seeds, tiny_test_sets, clusters, habits, effect_sizes)
+    for attack in (heavy_tails, one_label, correlated_seeds, tiny_test_sets, no_spread, clusters, habits, effect_sizes)
 }
