@@ -117,13 +117,17 @@ def machine(document: dict[str, Any]) -> str:
     """The machine and the versions that a number depends on."""
     found = document["environment"]
     versions = ", ".join(f"{name} {found['packages'][name]}" for name in ("numpy", "scipy"))
-    return f"{found['cores']} cores of {found['cpu']['name']} (Python {found['python']}, {versions})"
+    return f"{_several(found['cores'], 'core', 'cores')} of {found['cpu']['name']} (Python {found['python']}, {versions})"
+
+
+def _several(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def provenance(document: dict[str, Any]) -> str:
     """Where the numbers come from."""
     seconds = document["seconds"] if isinstance(document["seconds"], int) else document["seconds"]["all"]
-    workers = f" with {document['workers']} processes" if "workers" in document else ""
+    workers = f" with {_several(document['workers'], 'process', 'processes')}" if "workers" in document else ""
     return f"`{document['command']}`, {document['date']}, {seconds} s{workers} on {machine(document)}."
 
 

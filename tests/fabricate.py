@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Fabrication:
         claims: claims of the study.
         reason: why failed trials failed.
         clusters: how many clusters the examples of a split belong to; 0 where each stands alone.
+        constant: trials that give every example the same answer, by (recipe, seed).
+        same: recipes that give the same outputs at every seed, as `tfidf` does.
     """
 
     recipes: dict[str, float] = field(default_factory=lambda: {"bce": 2.6, "lr-high": 1.6, "tfidf": 2.1})
@@ -54,6 +56,8 @@ class Fabrication:
     claims: tuple[str, ...] = ("bce beats tfidf by 5% in f1_macro on goemotions",)
     reason: str = "the loss was not finite 25 times in a row"
     clusters: int = 0
+    constant: tuple[tuple[str, int], ...] = ()
+    same: tuple[str, ...] = ()
 
 
 def recipe_spec(name: str) -> RecipeSpec:
@@ -182,9 +186,12 @@ def fabricate(root: Path, wanted: Fabrication | None = None) -> RunFolder:
         state = wanted.ends.get((spec.recipe.name, spec.seed), State.COMPLETE)
         if state is State.COMPLETE:
             # TF-IDF does not depend on the seed
-            noise = 7 if spec.recipe.model is None else spec.seed + len(spec.recipe.name)
+            still = spec.recipe.model is None or spec.recipe.name in wanted.same
+            noise = 7 if still else spec.seed + len(spec.recipe.name)
             strength = wanted.recipes[spec.recipe.name]
             splits = {split: make_outputs(wanted, split, strength, noise) for split in ("validation", "test")}
+            if (spec.recipe.name, spec.seed) in wanted.constant:
+                splits = {split: replace(one, outputs=0 * one.outputs) for split, one in splits.items()}
             complete_trial(folder, spec, wanted, splits)
         elif state is not State.PENDING:
             write_log(folder, 120)

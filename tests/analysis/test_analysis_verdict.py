@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 import yaml
 
-import fabricate as fabrication
 from bakeoff.analysis.analyse import analyse
 from bakeoff.analysis.load import read_analysis
 from bakeoff.analysis.verdict import exit_code
@@ -269,22 +267,3 @@ def test_examples_that_belong_together_are_one_unit_of_the_test_set(tmp_path: Pa
     assert any("fewer than 20 independent examples" in warning for warning in together.warnings)
     assert [pair.value for pair in together.pairs] == [pair.value for pair in alone.pairs]
     assert [pair.example_variance for pair in together.pairs] != [pair.example_variance for pair in alone.pairs]
-
-
-def test_what_learned_nothing_is_told_with_the_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = fabrication.make_outputs
-
-    def outputs(wanted: Fabrication, split: str, strength: float, noise: int) -> Outputs:
-        found = made(wanted, split, strength, noise)
-        return found if strength else replace(found, outputs=np.broadcast_to(found.outputs[0], found.outputs.shape).copy())
-
-    monkeypatch.setattr(fabrication, "make_outputs", outputs)
-    claims = ["asl is within 3% of lr-high", "bce beats asl", "bce beats tfidf", "any of [bce, asl] beats lr-high"]
-    recipes = {"bce": 1.2, "asl": 0.0, "lr-high": 0.0, "tfidf": 0.0}
-    found = {claim.text: claim.reason for claim in concluded(tmp_path, {"claims": claims}, recipes=recipes).claims}
-    assert found[claims[0]].endswith(
-        "but asl and lr-high learned nothing on goemotions: each trial gives one answer to all examples (collapsed)"
-    )
-    assert "but asl learned nothing on goemotions" in found[claims[1]]
-    assert "learned nothing" not in found[claims[2]]  # a baseline is not expected to
-    assert "but asl and lr-high learned nothing" in found[claims[3]].replace("lr-high and asl", "asl and lr-high")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bakeoff.analysis import gate
-from bakeoff.analysis.conclusions import Before, conclude
+from bakeoff.analysis.conclusions import Before, Tested, conclude
 from bakeoff.analysis.data_quality import drawn_labels, read_audit
 from bakeoff.analysis.drift_claims import read_drift
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
@@ -152,11 +152,8 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
     if tests is not None:
         conclusions = conclude(
             study,
-            tasks,
-            ordered,
-            tests,
+            Tested(tasks, ordered, tests, lambda trial: Outputs.read(records[trial.id].folder.validation)),
             Before(opened, fallen_before(decisions, plan.place), read_drift(read.run, notes)),
-            lambda trial: Outputs.read(records[trial.id].folder.validation),
             notes,
         )
     elif stopping := stopped_by(decisions, ordered):

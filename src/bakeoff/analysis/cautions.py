@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from bakeoff.analysis.measuring import Evidence
+from bakeoff.analysis.skill import without_skill, without_spread
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.verdict_model import Contrast
 from bakeoff.stats.concentration import concentration
@@ -42,29 +43,10 @@ def warnings(evidence: Evidence, leader: str) -> list[str]:
     failed = [recipe for recipe in evidence.recipes if not math.isfinite(evidence.replicates(recipe).mean)]
     if failed:
         found.append(f"no mean, and no comparison: a trial of {', '.join(failed)} has no score")
+    found += [f"{words}: no claim about it is answered" for words in without_skill(evidence).values()]
+    same = (without_spread(evidence, recipe, evidence.replicates(recipe)) for recipe in evidence.recipes)
+    found += [f"{words}: what another seed would give is not known, and they count as one" for words in same if words]
     return [*found, *_tuning_warning(evidence, leader), *hardware_warnings(evidence)]
-
-
-def learned_nothing(evidence: Evidence, recipes: Sequence[str]) -> list[str]:
-    """Recipes that were to learn something, and whose every trial gives one output for all examples.
-
-    That such recipes score alike is true, and says nothing of what they can do.
-
-    Args:
-        evidence: of the task.
-        recipes: names of those that are looked at.
-
-    Returns:
-        Names, in the order given.
-    """
-    simple = {facts.name for facts in evidence.task.recipes if facts.simple}
-    return [
-        recipe
-        for recipe in recipes
-        if recipe not in simple
-        and evidence.of(recipe)
-        and all(any(finding.kind == "collapsed" for finding in trial.findings) for trial in evidence.of(recipe))
-    ]
 
 
 def of_seeds(evidence: Evidence) -> list[str]:

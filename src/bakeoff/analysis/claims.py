@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from bakeoff.analysis.cautions import learned_nothing
 from bakeoff.analysis.claims_words import (
     Family,
     because,
-    collapsed_words,
     contrast_words,
     earlier_words,
     found_in,
@@ -26,6 +24,7 @@ from bakeoff.analysis.comparisons import LEVEL, decides
 from bakeoff.analysis.drift_claims import Drifts, drift_facts, drift_next, drift_sides
 from bakeoff.analysis.measuring import Evidence
 from bakeoff.analysis.observing import observe
+from bakeoff.analysis.skill import Doubt, below_simple, doubt, partly_fallen
 from bakeoff.analysis.spending import ALPHA, Spending
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.verdict_model import Answer, ClaimAnswer, ClaimPart
@@ -71,13 +70,25 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Compared:
-    """A contrast, and what it is about."""
+    """A contrast, what it is about, and why its numbers may be no evidence."""
 
     recipe: str
     rival: Rival
     measure: Measure
     estimate: Estimate
     words: str
+    doubt: Doubt | None = None
+
+    @property
+    def sides(self) -> Sided:
+        """Both p-values, of what counts as evidence."""
+        found = sided(self.estimate)
+        return self.doubt.left_of(found) if self.doubt is not None else found
+
+    @property
+    def names(self) -> list[str]:
+        """The recipes that are compared."""
+        return [self.recipe, self.rival] if isinstance(self.rival, str) else [self.recipe]
 
 
 @dataclass(frozen=True)
@@ -175,8 +186,13 @@ def _judge_one(statement: Single, evidence: Mapping[str, Evidence], drifts: Drif
     known = evidence.get(statement.measure.task)
     if known is None:
         return _Judged(Sided(1.0, 1.0), [])
-    compared = _contrasts(statement, known)
-    return _Judged(all_of([sided(one.estimate) for one in compared]), compared)
+    compared = [_doubted(one, statement, known) for one in _contrasts(statement, known)]
+    return _Judged(all_of([one.sides for one in compared]), compared)
+
+
+def _doubted(one: _Compared, statement: Single, evidence: Evidence) -> _Compared:
+    replicates = [_replicates(evidence, name, one.measure) for name in one.names]
+    return replace(one, doubt=doubt(statement, one.names, replicates, evidence))
 
 
 def _replicates(evidence: Evidence, recipe: str, measure: Measure) -> Replicates:
@@ -233,7 +249,7 @@ def _part(one: _Compared, evidence: Evidence, look: _Look, statement: str) -> Cl
     b = _replicates(evidence, one.rival, one.measure) if isinstance(one.rival, str) else None
     interval, wide = (one.estimate.interval(level) for level in (LEVEL, bonferroni_level(look.spending.level, look.contrasts)))
     ratio = ratio_interval(a, b, LEVEL) if b is not None else Interval(math.nan, math.nan)
-    sides = sided(one.estimate)
+    sides = one.sides
     needed = decides(one.estimate, len(evidence.gold), len(look.judged), look.spending.alpha)
     rival_score = b.mean if b is not None else float(one.rival)
     return ClaimPart(
@@ -254,6 +270,7 @@ def _part(one: _Compared, evidence: Evidence, look: _Look, statement: str) -> Cl
         seeds=list(one.estimate.seeds),
         needed_seeds=needed.seeds,
         needed_examples=needed.examples,
+        doubt=one.doubt.words if one.doubt is not None else "",
     )
 
 
@@ -277,7 +294,6 @@ def _inferred(
         sure += f" (it pays for choosing the best of {len(parts)})"
     if deciding is not now:
         sure = earlier_words(found, deciding.corrected[statement], deciding.spending)
-    reasons = [facts, sure, _collapsed(judged, evidence)]
     return ClaimAnswer(
         text=asked.claim.text,
         source=asked.source,
@@ -287,7 +303,7 @@ def _inferred(
         decided_at=deciding.spending.seeds if deciding.spending.looks is not None and found != "undecided" else None,
         p=judged.sides.two_sided,
         corrected=corrected,
-        reason="; ".join(reason for reason in reasons if reason),
+        reason="; ".join([facts, *filter(None, [sure]), *_cautions(judged, evidence)]),
         next=""
         if found != "undecided"
         else _next(judged, parts, evidence, any_part)
@@ -297,14 +313,15 @@ def _inferred(
     )
 
 
-def _collapsed(judged: _Judged, evidence: Mapping[str, Evidence]) -> str:
-    """That recipes which a claim is about learned nothing at all; empty where none is known to."""
-    named: dict[str, list[str]] = {}
+def _cautions(judged: _Judged, evidence: Mapping[str, Evidence]) -> list[str]:
+    """What must be known with an answer: why numbers do not count, and what recipes that count are like."""
+    found = [f"no evidence: {one.doubt.words}" for one in judged.compared if one.doubt is not None]
     for one in judged.compared:
-        names = [one.recipe, *([one.rival] if isinstance(one.rival, str) else [])]
-        named.setdefault(one.measure.task, []).extend(name for name in names if name not in named.get(one.measure.task, []))
-    found = {task: learned_nothing(evidence[task], names) for task, names in named.items()}
-    return collapsed_words({task: names for task, names in found.items() if names})
+        known = evidence[one.measure.task]
+        lower = below_simple(known)
+        sure = [] if one.doubt is not None else one.names
+        found += [words for name in sure for words in (partly_fallen(known, name), lower.get(name, "")) if words]
+    return list(dict.fromkeys(found))
 
 
 def _next(judged: _Judged, parts: Sequence[ClaimPart], evidence: Mapping[str, Evidence], any_part: bool) -> str:

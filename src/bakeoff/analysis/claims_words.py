@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakeoff.analysis.spending import Spending
@@ -183,6 +183,8 @@ def next_words(parts: Sequence[ClaimPart], examples: int, one_is_enough: bool) -
     """
     if any(not math.isfinite(part.value) for part in parts):
         return "run the trials that failed again: `bakeoff retry`"
+    if any(part.doubt for part in parts):
+        return "recipes that learn and a comparison that could come out otherwise: see what is said of them, mend it, run again"
     if any(1 in part.seeds for part in parts):
         return "more seeds: with one, nothing is known of what another training run would give; five are a beginning"
     pick = min if one_is_enough else max
@@ -240,22 +242,6 @@ def because(answer: Answer, p: float, corrected: float, family: Family) -> str:
         return f"alone it would be decided ({p_words(p)}), but {family.words} {p_words(corrected)}"
     spends = f", where this look may spend {spending.alpha:g}" if spending.looks is not None else ""
     return f"{p_words(corrected)}{spends}"
-
-
-def collapsed_words(found: Mapping[str, Sequence[str]]) -> str:
-    """That recipes learned nothing, so that their scores tell nothing of what they can do.
-
-    Args:
-        found: names of such recipes, by task.
-
-    Returns:
-        The words; empty without any.
-    """
-    parts = []
-    for task, names in found.items():
-        both = " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
-        parts.append(f"but {both} learned nothing on {task}: each trial gives one answer to all examples (collapsed)")
-    return "; ".join(parts)
 
 
 def earlier_words(answer: Answer, corrected: float, spending: Spending) -> str:

@@ -13,6 +13,7 @@ from bakeoff.analysis.cautions import concentrated, warnings
 from bakeoff.analysis.measuring import Evidence
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.scoring import TUNED
+from bakeoff.analysis.skill import without_skill
 from bakeoff.analysis.spending import ALPHA, Spending
 from bakeoff.analysis.trial_model import TrialAnalysis
 from bakeoff.analysis.verdict_model import (
@@ -54,6 +55,7 @@ class Compared:
         recipes: what the recipes are, where that is known.
         sensitive: replicates over validation examples by recipe, where thresholds are tuned.
         claimed: pairs that a claim compares.
+        idle: recipes that learned nothing: two of them are neither told apart nor called equal.
         alpha: error rate of a wrong direction, over all pairs together; 0 decides nothing.
     """
 
@@ -64,6 +66,7 @@ class Compared:
     recipes: Sequence[RecipeFacts] = ()
     sensitive: Mapping[str, Replicates] = field(default_factory=dict)
     claimed: frozenset[frozenset[str]] = frozenset()
+    idle: frozenset[str] = frozenset()
     alpha: float = ALPHA
 
     @property
@@ -88,8 +91,11 @@ def compare_pairs(compared: Compared) -> list[Contrast]:
     """
     named = compared.names
     estimates = [beats(compared.scores[a], compared.scores[b], lower=compared.lower) for a, b in named]
-    corrected = holm([estimate.p_two_sided() for estimate in estimates]).tolist() if named else []
-    return [_contrast(compared, *one) for one in zip(named, estimates, corrected, strict=True)]
+    p_values = [
+        1.0 if compared.idle.issuperset(pair) else one.p_two_sided() for pair, one in zip(named, estimates, strict=True)
+    ]
+    corrected = holm(p_values).tolist() if named else []
+    return [_contrast(compared, pair, one, p) for pair, one, *p in zip(named, estimates, p_values, corrected, strict=True)]
 
 
 def compare(
@@ -114,6 +120,7 @@ def compare(
         recipes=evidence.task.recipes,
         sensitive=_validation_scores(evidence, validation) if validation is not None else {},
         claimed=claimed,
+        idle=frozenset(without_skill(evidence)),
         alpha=spending.alpha,
     )
     pairs, leader, reference = compare_pairs(compared), compared.leader, compared.reference
@@ -171,8 +178,8 @@ def _oriented(pair: Pair, scores: Mapping[str, Replicates], reference: str, lowe
     return (second, first) if (-gain if lower else gain) > 0 else pair
 
 
-def _contrast(compared: Compared, pair: Pair, estimate: Estimate, corrected: float) -> Contrast:
-    recipe, rival = pair
+def _contrast(compared: Compared, pair: Pair, estimate: Estimate, p_values: Sequence[float]) -> Contrast:
+    (recipe, rival), (p, corrected) = pair, p_values
     a, b = compared.scores[recipe], compared.scores[rival]
     pairs = math.comb(len(compared.scores), 2)
     interval, wide = estimate.interval(LEVEL), estimate.interval(bonferroni_level(1 - (compared.alpha or ALPHA), pairs))
@@ -191,10 +198,11 @@ def _contrast(compared: Compared, pair: Pair, estimate: Estimate, corrected: flo
         high=interval.high,
         wide_low=wide.low,
         wide_high=wide.high,
-        p=estimate.p_two_sided(),
+        p=p,
         corrected=corrected,
         direction=direction,
-        relevance=_relevance(wide) if compared.alpha else "undecided",
+        # sameness is worth something only between recipes of which one at least has learned something
+        relevance="undecided" if not compared.alpha or compared.idle.issuperset(pair) else _relevance(wide),
         ratio=a.mean / b.mean if b.mean else math.nan,
         ratio_low=ratio.low,
         ratio_high=ratio.high,

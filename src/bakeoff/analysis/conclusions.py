@@ -45,82 +45,133 @@ class Before:
     drift: Drift | None = None
 
 
-def conclude(
-    study: Mapping[str, Any],
-    tasks: Sequence[TaskAnalysis],
-    trials: Sequence[TrialAnalysis],
-    tests: Mapping[str, Outputs],
-    before: Before,
-    validation: Validation,
-    notes: list[str],
-) -> Conclusions:
+@dataclass(frozen=True)
+class Tested:
+    """A run whose test scores are open.
+
+    Attributes:
+        tasks: the tasks' parts of the analysis.
+        trials: every planned trial.
+        tests: test outputs by trial id.
+        validation: how a trial's validation outputs are read.
+    """
+
+    tasks: Sequence[TaskAnalysis]
+    trials: Sequence[TrialAnalysis]
+    tests: Mapping[str, Outputs]
+    validation: Validation
+
+    def vocabulary(self, fallen: Fallen) -> Vocabulary:
+        """What sentences of the study may speak of.
+
+        Args:
+            fallen: recipes that earlier phases left out: they may be named, too.
+
+        Returns:
+            The names.
+        """
+        recipes: dict[str, set[str]] = {}
+        for name, task in [*((trial.recipe, trial.task) for trial in self.trials), *fallen]:
+            recipes.setdefault(name, set()).add(task)
+        return vocabulary(recipes, {task.name: (task.kind, task.metric) for task in self.tasks})
+
+    def evidence(self) -> dict[str, Evidence]:
+        """The evidence by task; tasks without test outputs are left out."""
+        found = {task.name: gather(task, self.trials, self.tests) for task in self.tasks}
+        return {name: one for name, one in found.items() if one is not None}
+
+
+@dataclass(frozen=True)
+class _Sentences:
+    """What a study says that is to be answered.
+
+    Attributes:
+        texts: its claims as written.
+        claims: the same as read, or why nothing is to be answered.
+        rules: the rules of its verdict.
+        said: what is left of each claim that they make.
+    """
+
+    texts: list[str]
+    claims: list[Claim | str]
+    rules: Rules
+    said: dict[Asked, Claim | str]
+
+    @property
+    def asked(self) -> list[Asked]:
+        """All that can be answered: the claims first, then what rules say."""
+        claimed = [Asked(claim, "claims") for claim in self.claims if isinstance(claim, Claim)]
+        return claimed + [replace(one, claim=claim) for one, claim in self.said.items() if isinstance(claim, Claim)]
+
+    def of_claims(self, answers: Sequence[ClaimAnswer]) -> list[ClaimAnswer]:
+        """Answers to the claims, in the order of the study."""
+        left = iter(answers)
+        found = [
+            next(left) if isinstance(claim, Claim) else _unanswered(text, "claims", claim)
+            for claim, text in zip(self.claims, self.texts, strict=True)
+        ]
+        return [one.model_copy(update={"main": place == 0}) for place, one in enumerate(found)]
+
+    def of_rules(self, answers: Sequence[ClaimAnswer]) -> dict[Statement, ClaimAnswer]:
+        """Answers to what the rules say, by statement."""
+        left = iter(answers[sum(isinstance(claim, Claim) for claim in self.claims) :])
+        return {
+            one.claim.statement: next(left) if isinstance(claim, Claim) else _unanswered(one.claim.text, one.source, claim)
+            for one, claim in self.said.items()
+        }
+
+
+def conclude(study: Mapping[str, Any], tested: Tested, before: Before, notes: list[str]) -> Conclusions:
     """Draw the conclusions of a run whose test scores are open.
 
     Args:
         study: the resolved study as it stands in the run folder.
-        tasks: the tasks' parts of the analysis.
-        trials: every planned trial.
-        tests: test outputs by trial id.
+        tested: the run.
         before: what happened before these test scores were opened.
-        validation: how a trial's validation outputs are read.
         notes: gets a line for each sentence that this version cannot read.
 
     Returns:
         The conclusions.
     """
-    recipes: dict[str, set[str]] = {}
-    for trial in trials:
-        recipes.setdefault(trial.recipe, set()).add(trial.task)
-    for recipe, task in before.fallen:
-        recipes.setdefault(recipe, set()).add(task)
-    known = vocabulary(recipes, {task.name: (task.kind, task.metric) for task in tasks})
-    written = study.get("claims")
-    texts = [str(text) for text in written] if isinstance(written, list) else []
-    claims = [_read_claim(text, known, before.fallen, notes) for text in texts]
-    evidence = {task.name: found for task in tasks if (found := gather(task, trials, tests)) is not None}
-    rules = _read_rules(study.get("verdict"), known, len(claims), notes)
-    asked = [Asked(claim, "claims") for claim in claims if isinstance(claim, Claim)]
-    ruled = _said(rules)
-    left = {one: left_of(one.claim, before.fallen) for one in ruled}
-    said = [replace(one, claim=claim) for one, claim in left.items() if isinstance(claim, Claim)]
-    spending = read_spending(study, len({trial.seed for trial in trials}), notes)
-    drifts = measured(before.drift, [one.claim for one in (*asked, *said)])
-    answers = answer_claims([*asked, *said], evidence, trials, spending, drifts)
-    of_claims = _in_place(claims, answers[: len(asked)], texts)
-    of_rules = iter(answers[len(asked) :])
-    said_answers = {
-        one.claim.statement: next(of_rules) if isinstance(claim, Claim) else _unanswered(one.claim.text, one.source, claim)
-        for one, claim in left.items()
-    }
-    compared = [compare(one, _claimed(asked + said, one), spending, validation) for one in evidence.values()]
-    expectations = _expectations(study.get("expect"), evidence)
+    sentences = _read_sentences(study, tested.vocabulary(before.fallen), before.fallen, notes)
+    spending = read_spending(study, len({trial.seed for trial in tested.trials}), notes)
+    evidence, asked = tested.evidence(), sentences.asked
+    drifts = measured(before.drift, [one.claim for one in asked])
+    answers = answer_claims(asked, evidence, tested.trials, spending, drifts)
     facts = Facts(
-        trials=trials,
-        claims=of_claims,
-        said=said_answers,
-        expectations=expectations,
-        tasks=compared,
+        trials=tested.trials,
+        claims=sentences.of_claims(answers),
+        said=sentences.of_rules(answers),
+        expectations=_expectations(study.get("expect"), evidence),
+        tasks=[compare(one, _claimed(asked, one), spending, tested.validation) for one in evidence.values()],
         looks=before.opened.sets,
         planned_looks=len(spending.earlier) + 1,
     )
-    inferential = {one.claim.statement for one in (*asked, *said) if one.claim.inferential}
     return Conclusions(
         alpha=spending.alpha,
         declared=[DeclaredLook(seeds=one.seeds, alpha=one.alpha) for one in spending.all],
         changed_looks=before.opened.declared_later,
         seeds=spending.seeds,
-        inferential=len(inferential),
+        inferential=len({one.claim.statement for one in asked if one.claim.inferential}),
         looks=before.opened.sets,
         negligible=PRACTICALLY_EQUAL,
-        planned=len(trials),
+        planned=len(tested.trials),
         failed=facts.failed,
         deviating=facts.deviating,
-        verdict=judge(rules, facts),
-        claims=[*of_claims, *said_answers.values()],
-        expectations=expectations,
-        tasks=compared,
+        verdict=judge(sentences.rules, facts),
+        claims=[*facts.claims, *facts.said.values()],
+        expectations=list(facts.expectations),
+        tasks=list(facts.tasks),
         sources=[told for one in evidence.values() if (told := compare_sources(one, spending.alpha)) is not None],
     )
+
+
+def _read_sentences(study: Mapping[str, Any], known: Vocabulary, fallen: Fallen, notes: list[str]) -> _Sentences:
+    written = study.get("claims")
+    texts = [str(text) for text in written] if isinstance(written, list) else []
+    claims = [_read_claim(text, known, fallen, notes) for text in texts]
+    rules = _read_rules(study.get("verdict"), known, len(claims), notes)
+    return _Sentences(texts, claims, rules, {one: left_of(one.claim, fallen) for one in _said(rules)})
 
 
 def _read_claim(text: str, known: Vocabulary, fallen: Fallen, notes: list[str]) -> Claim | str:
@@ -130,16 +181,6 @@ def _read_claim(text: str, known: Vocabulary, fallen: Fallen, notes: list[str]) 
     except SentenceError as error:
         notes.append(f"the claim “{text}” cannot be answered: {error} (allowed: {error.allowed})")
         return "this version cannot read the sentence"
-
-
-def _in_place(claims: Sequence[Claim | str], answers: Sequence[ClaimAnswer], written: Sequence[str]) -> list[ClaimAnswer]:
-    """The answers in the order of the study; a sentence of which nothing is to be answered is undecided."""
-    left = iter(answers)
-    found = [
-        next(left) if isinstance(claim, Claim) else _unanswered(text, "claims", claim)
-        for claim, text in zip(claims, written, strict=True)
-    ]
-    return [one.model_copy(update={"main": place == 0}) for place, one in enumerate(found)]
 
 
 def _unanswered(text: str, source: Source, reason: str) -> ClaimAnswer:

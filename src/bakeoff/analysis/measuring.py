@@ -55,6 +55,10 @@ class Evidence:
         """Names of the recipes, in the order of the plan."""
         return [recipe.name for recipe in self.task.recipes]
 
+    @functools.cached_property
+    def _deterministic(self) -> frozenset[str]:
+        return frozenset(recipe.name for recipe in self.task.recipes if recipe.deterministic)
+
     def of(self, recipe: str) -> list[TrialAnalysis]:
         """The trials of a recipe.
 
@@ -127,7 +131,8 @@ class Evidence:
             rule: a fixed threshold, or `per-label`; without it the task's rule: the threshold that was tuned for its metric.
 
         Returns:
-            Replicates; nan at seeds whose trial failed or gave no finite outputs, which leaves every contrast undecided.
+            Replicates; nan at seeds whose trial failed or gave no finite outputs, which leaves every contrast undecided. Seeds
+            that all give the same result, where chance has a part in the method, are one seed: their spread is not known.
         """
         key = (recipe, metric, rule)
         if key not in self.known:
@@ -154,7 +159,8 @@ class Evidence:
                 self.groups,
             )
             whole[usable], without[usable] = found.whole, found.without
-        return Replicates(seeds, whole, without, sizes)
+        made = Replicates(seeds, whole, without, sizes)
+        return made.as_one_seed() if made.shows_no_spread and recipe not in self._deterministic else made
 
     def _predicted(self, trial: TrialAnalysis, rule: str) -> NDArray[Any] | None:
         if rule != NO_THRESHOLD:

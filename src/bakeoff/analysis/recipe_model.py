@@ -146,6 +146,7 @@ class RecipeFacts(Spec):
     Attributes:
         name: its name.
         simple: whether its method is a baseline, which fine-tunes no model: others have to beat it.
+        deterministic: whether chance has no part in its method, so that every seed gives the same model.
         proposals: settings that were tried to arrive at this recipe, this one included: as the study declares, else by
             its sweep, else 1.
         tuned: where and how, as the study declares; empty otherwise.
@@ -156,6 +157,7 @@ class RecipeFacts(Spec):
 
     name: str
     simple: bool
+    deterministic: bool = False
     proposals: int
     tuned: str
     settings: dict[str, str]

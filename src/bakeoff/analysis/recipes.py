@@ -11,7 +11,7 @@ from bakeoff.analysis.searches_model import SearchFacts
 from bakeoff.analysis.trials import flatten
 from bakeoff.records.mixing import trained_sources
 from bakeoff.records.specs import RecipeSpec
-from bakeoff.study.methods import is_simple
+from bakeoff.study.methods import is_deterministic, is_simple
 
 
 def settings(recipe: RecipeSpec) -> dict[str, str]:
@@ -118,6 +118,7 @@ def describe_recipes(
             RecipeFacts(
                 name=recipe.name,
                 simple=is_simple(recipe),
+                deterministic=is_deterministic(recipe),
                 proposals=tried,
                 tuned=told,
                 settings=here,

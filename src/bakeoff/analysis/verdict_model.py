@@ -212,6 +212,8 @@ class ClaimPart(Spec):
         seeds: seeds of the recipe, and of the rival (0 for a number).
         needed_seeds: seeds that would likely decide it, if the contrast is what was seen; None if none would.
         needed_examples: test examples that would.
+        doubt: why its numbers are no evidence, in words: a recipe learned nothing, all its seeds give one result, or it is not
+            shown that the comparison could have found a difference; p-values that do not count are then 1. Empty otherwise.
     """
 
     says: str
@@ -231,6 +233,7 @@ class ClaimPart(Spec):
     seeds: list[int]
     needed_seeds: int | None = None
     needed_examples: int | None = None
+    doubt: str = ""
 
 
 class ClaimAnswer(Spec):

@@ -114,6 +114,7 @@ class MethodCard(Card):
         trains: whether it trains step by step (the recipe then has loss and training).
         features: whether it reads cached features, which a job of its own makes once for all trials that share them.
         baseline: whether it is what others have to beat: a recipe below its task's best baseline is flagged.
+        deterministic: whether chance has no part in it, so that every seed gives the same model.
         safe_rates: learning rates above which `bakeoff check` warns.
         modules: what only trials of this method import: the warm parent does it for them.
         made_of: the setting that names the recipes whose trials it is made of; empty for one that is made of data alone.
@@ -125,6 +126,7 @@ class MethodCard(Card):
     trains: bool = True
     features: bool = False
     baseline: bool = False
+    deterministic: bool = False
     safe_rates: tuple[SafeRate, ...] = ()
     modules: tuple[str, ...] = ()
     made_of: str = ""

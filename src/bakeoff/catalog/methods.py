@@ -158,6 +158,7 @@ METHODS = (
         needs_model=False,
         trains=False,
         baseline=True,
+        deterministic=True,
         tasks=CLASSIFICATION,
     ),
     MethodCard(
@@ -210,6 +211,7 @@ METHODS = (
         needs_model=False,
         trains=False,
         baseline=True,
+        deterministic=True,
         tasks=CLASSIFICATION,
     ),
     MethodCard(
@@ -230,6 +232,7 @@ METHODS = (
         trains=False,
         features=True,
         baseline=True,
+        deterministic=True,
         tasks=CLASSIFICATION,
     ),
     MethodCard(
@@ -240,6 +243,7 @@ METHODS = (
         settings=ZeroShotSettings,
         trains=False,
         baseline=True,
+        deterministic=True,
         tasks=CLASSIFICATION,
     ),
     MethodCard(
@@ -249,6 +253,7 @@ METHODS = (
         needs_model=False,
         trains=False,
         baseline=True,
+        deterministic=True,
         tasks=("qa",),
     ),
     MethodCard(
@@ -259,6 +264,7 @@ METHODS = (
         needs_model=False,
         trains=False,
         baseline=True,
+        deterministic=True,
         tasks=("qa",),
     ),
 )

@@ -47,6 +47,20 @@ class Replicates:
         """Mean over seeds; nan if a trial has no score."""
         return float(np.mean(self.whole))
 
+    @property
+    def shows_no_spread(self) -> bool:
+        """Whether several seeds give one and the same result, on the whole test set and without each group of it."""
+        same = (self.whole == self.whole[0]).all() and (self.without == self.without[0]).all()
+        return len(self.seeds) > 1 and bool(same)
+
+    def as_one_seed(self) -> Replicates:
+        """The first seed alone: what several seeds with the same result are worth, where chance has a part in training.
+
+        Returns:
+            Its replicates; every contrast with them is of the form "one-seed" and decides nothing about recipes.
+        """
+        return Replicates(self.seeds[:1], self.whole[:1], self.without[:1], self.sizes)
+
     def deviations(self) -> Floats:
         """What each group adds to the score of each seed, scaled so that the jackknife variance is a sum of squares.
 

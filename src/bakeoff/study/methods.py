@@ -33,6 +33,19 @@ def is_simple(recipe: RecipeSpec) -> bool:
     return recipe.model is None if card is None else card.baseline
 
 
+def is_deterministic(recipe: RecipeSpec) -> bool:
+    """Whether all seeds of a recipe give the same model, so that no spread over seeds is known of it and not only seen.
+
+    Args:
+        recipe: the recipe.
+
+    Returns:
+        Whether chance has no part in its method, by its card, or by the recipe's own word for predictions from elsewhere.
+    """
+    card = method_card(recipe)
+    return recipe.method.settings.get("deterministic") is True or (card is not None and card.deterministic)
+
+
 def reads_features(recipe: RecipeSpec) -> bool:
     """Whether trials of a recipe read cached features.
 
