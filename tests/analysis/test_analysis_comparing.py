@@ -100,6 +100,16 @@ def test_one_seed_says_only_that_trained_models_differ(tmp_path: Path) -> None:
     assert "one seed" in found.warnings[0]
 
 
+def test_one_set_of_predictions_under_several_seeds_counts_once(tmp_path: Path) -> None:
+    once = rows(0.6, (1,), 3)
+    copied = [{**row, "seed": seed} for seed in (1, 2, 3) for row in once]
+    a, b = (write(tmp_path / f"{name}.csv", found) for name, found in {"a": rows(0.9, (1, 2, 3), 2), "b": copied}.items())
+    (found,) = compare([str(a), str(b)])
+    (pair,) = found.pairs
+    assert (pair.direction, pair.form) == ("undecided", "one-seed")
+    assert "all 3 seeds of b give one and the same result: they count as one" in found.warnings
+
+
 def test_several_labels_and_clusters(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     written = [

@@ -44,7 +44,7 @@ def warnings(evidence: Evidence, leader: str) -> list[str]:
     if failed:
         found.append(f"no mean, and no comparison: a trial of {', '.join(failed)} has no score")
     found += [f"{words}: no claim about it is answered" for words in without_skill(evidence).values()]
-    same = (without_spread(evidence, recipe, evidence.replicates(recipe)) for recipe in evidence.recipes)
+    same = (without_spread(evidence, recipe, evidence.telling(recipe)) for recipe in evidence.recipes)
     found += [f"{words}: what another seed would give is not known, and they count as one" for words in same if words]
     return [*found, *_tuning_warning(evidence, leader), *hardware_warnings(evidence)]
 

@@ -197,7 +197,7 @@ def _doubted(one: _Compared, statement: Single, evidence: Evidence) -> _Compared
 
 def _replicates(evidence: Evidence, recipe: str, measure: Measure) -> Replicates:
     own = measure.metric == evidence.measure.metric and not measure.rule
-    return evidence.replicates(recipe) if own else evidence.replicates(recipe, measure.metric, measure.rule)
+    return evidence.telling(recipe) if own else evidence.telling(recipe, measure.metric, measure.rule)
 
 
 def _contrasts(statement: Beats | Best | Within | NoWorse | Reaches, evidence: Evidence) -> list[_Compared]:

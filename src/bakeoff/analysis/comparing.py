@@ -18,6 +18,7 @@ from bakeoff.analysis.measuring import Evidence, gather
 from bakeoff.analysis.model import Analysis
 from bakeoff.analysis.recipe_model import Difference, RecipeFacts
 from bakeoff.analysis.scoring import SINGLE_LABEL, yardstick
+from bakeoff.analysis.skill import without_skill
 from bakeoff.analysis.trial_model import Number
 from bakeoff.analysis.verdict_model import Contrast, Smallest
 from bakeoff.errors import DataError, RunError
@@ -129,14 +130,19 @@ def compare_predictions(sides: Sequence[Predictions], metric: str = "", referenc
     groups = draw_groups(len(first.ids), first.clusters or None)
     gold = _flags(first.gold, labels)
     given = {side.name: _given(side, labels, places) for side in sides}
+    scores = {side.name: replicates(list(side.said), function, gold, given[side.name], groups) for side in sides}
+    # whether chance has a part in what made a file, the file does not say
+    same = [name for name, found in scores.items() if found.shows_no_spread]
     compared = Compared(
-        scores={side.name: replicates(list(side.said), function, gold, given[side.name], groups) for side in sides},
+        scores={name: found.as_one_seed() if name in same else found for name, found in scores.items()},
         lower=not measure.higher_is_better,
         reference=reference or first.name,
         examples=len(first.ids),
     )
     trained = _trained(function, gold, given, first.clusters)
-    return _comparison("", measure.metric, compared, groups.clusters, trained)
+    found = _comparison("", measure.metric, compared, groups.clusters, trained)
+    warned = [f"all {len(scores[name].seeds)} seeds of {name} give one and the same result: they count as one" for name in same]
+    return found.model_copy(update={"warnings": [*warned, *found.warnings]})
 
 
 def _check_same(first: Predictions, side: Predictions, places: Mapping[str, int]) -> None:
@@ -264,13 +270,14 @@ def _across(recipe: str, opened: tuple[_Opened, _Opened], evidence: tuple[Eviden
         names = [f"{recipe} (first)", f"{recipe} (second)"]
     facts = [next(one for one in side.task.recipes if one.name == recipe) for side in evidence]
     compared = Compared(
-        scores={name: side.replicates(recipe) for name, side in zip(names, evidence, strict=True)},
+        scores={name: side.telling(recipe) for name, side in zip(names, evidence, strict=True)},
         lower=not before.measure.higher_is_better,
         reference=names[0],
         examples=len(before.gold),
         recipes=[
             RecipeFacts.model_validate({**one.model_dump(), "name": name}) for one, name in zip(facts, names, strict=True)
         ],
+        idle=frozenset(name for name, side in zip(names, evidence, strict=True) if recipe in without_skill(side)),
     )
     clusters = before.groups.clusters if before.groups else len(before.gold)
     found = _comparison(before.task.name, before.task.metric, compared, clusters)

@@ -113,7 +113,7 @@ def compare(
         The comparisons.
     """
     compared = Compared(
-        scores={recipe: evidence.replicates(recipe) for recipe in evidence.recipes},
+        scores={recipe: evidence.telling(recipe) for recipe in evidence.recipes},
         lower=not evidence.measure.higher_is_better,
         reference=evidence.task.reference,
         examples=len(evidence.gold),

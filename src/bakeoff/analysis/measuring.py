@@ -131,13 +131,27 @@ class Evidence:
             rule: a fixed threshold, or `per-label`; without it the task's rule: the threshold that was tuned for its metric.
 
         Returns:
-            Replicates; nan at seeds whose trial failed or gave no finite outputs, which leaves every contrast undecided. Seeds
-            that all give the same result, where chance has a part in the method, are one seed: their spread is not known.
+            Replicates; nan at seeds whose trial failed or gave no finite outputs, which leaves every contrast undecided.
         """
         key = (recipe, metric, rule)
         if key not in self.known:
             self.known[key] = self._replicates(*key)
         return self.known[key]
+
+    def telling(self, recipe: str, metric: str = "", rule: str = "") -> Replicates:
+        """A metric of a recipe at each seed that tells something: what contrasts of recipes are made of.
+
+        Args:
+            recipe: its name.
+            metric: as for `replicates`.
+            rule: as for `replicates`.
+
+        Returns:
+            Replicates; of seeds that all give one and the same result, where chance has a part in the method, the first alone:
+            their spread is not known, only not seen.
+        """
+        found = self.replicates(recipe, metric, rule)
+        return found.as_one_seed() if found.shows_no_spread and recipe not in self._deterministic else found
 
     def _replicates(self, recipe: str, metric: str, rule: str) -> Replicates:
         wanted = yardstick(self.task.kind, metric or self.measure.metric)
@@ -159,8 +173,7 @@ class Evidence:
                 self.groups,
             )
             whole[usable], without[usable] = found.whole, found.without
-        made = Replicates(seeds, whole, without, sizes)
-        return made.as_one_seed() if made.shows_no_spread and recipe not in self._deterministic else made
+        return Replicates(seeds, whole, without, sizes)
 
     def _predicted(self, trial: TrialAnalysis, rule: str) -> NDArray[Any] | None:
         if rule != NO_THRESHOLD:

@@ -92,7 +92,7 @@ def without_spread(evidence: Evidence, recipe: str, found: Replicates) -> str:
     Args:
         evidence: of a task.
         recipe: its name.
-        found: its replicates in the metric that is asked about.
+        found: its seeds that tell something, in the metric that is asked about.
 
     Returns:
         What is to be said; empty if not.

@@ -42,7 +42,7 @@ def compare_sources(evidence: Evidence, alpha: float) -> TaskSources | None:
     pairs = _pairs(list(recipes.values()), evidence.task.reference)
     lower = not evidence.measure.higher_is_better
     compared = [
-        (pair, name, added, beats(part.replicates(pair[0]), part.replicates(pair[1]), lower=lower))
+        (pair, name, added, beats(part.telling(pair[0]), part.telling(pair[1]), lower=lower))
         for name, part in known.items()
         for pair, added in pairs.items()
     ]
