@@ -150,6 +150,7 @@ def test_equal_recipes_are_not_told_apart_and_what_would_decide_is_said(tmp_path
     assert [claim.answer for claim in found.claims] == ["undecided", "undecided"]
     assert "seeds" in found.claims[0].next or "examples" in found.claims[0].next
     assert set(found.tasks[0].not_shown_worse) == {"asl", "base"}
+    assert f"Claim 2 is open; what would likely decide it: {found.claims[1].next}." in found.verdict.paragraph
     assert found.verdict.colour == "yellow"
 
 

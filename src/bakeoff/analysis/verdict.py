@@ -205,6 +205,7 @@ def _sentences(colour: Colour, capped: str, facts: Facts) -> list[str]:
             if any(claim.answer == kind for claim in others)
         ]
         sentences.append(f"Of the other {'claim' if len(others) == 1 else f'{len(others)} claims'}: {', '.join(counts)}.")
+        sentences += _open(facts.claims)
     sentences += [_leader(task) for task in facts.tasks if task.leader]
     complete = len(facts.trials) - facts.failed
     sentences.append(
@@ -220,6 +221,14 @@ def _sentences(colour: Colour, capped: str, facts: Facts) -> list[str]:
             f"Test was opened for {facts.looks} different sets of trials; the stated error rate is that of {planned}."
         )
     return sentences
+
+
+def _open(claims: Sequence[ClaimAnswer]) -> list[str]:
+    """What would decide the first of the claims beside the main one that is open."""
+    for number, claim in enumerate(claims[1:], start=2):
+        if claim.answer == "undecided" and claim.next:
+            return [f"Claim {number} is open; what would likely decide it: {claim.next}."]
+    return []
 
 
 def _leader(task: TaskComparison) -> str:

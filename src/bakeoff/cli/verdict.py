@@ -39,6 +39,8 @@ def command(run: Run = None, as_json: AsJson = False, fail_on: FailOn = "yellow"
     if as_json:
         write_json(found.model_dump(mode="json"))
     else:
+        from bakeoff.report.verdict_view import p_value
+
         out = console()
         out.print(safe(found.verdict.paragraph), soft_wrap=True)
         if found.claims:
@@ -47,7 +49,7 @@ def command(run: Run = None, as_json: AsJson = False, fail_on: FailOn = "yellow"
                     "number": number,
                     "text": claim.text + ("" if claim.source == "claims" else f" (rule of {claim.source})"),
                     "answer": claim.answer,
-                    "p": claim.corrected,
+                    "p": p_value(claim.corrected) if claim.inferential else "",
                     "why": claim.reason + (f"; to decide it: {claim.next}" if claim.next else ""),
                 }
                 for number, claim in enumerate(found.claims, start=1)
