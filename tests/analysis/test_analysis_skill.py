@@ -48,7 +48,7 @@ def test_two_recipes_that_give_one_constant_answer_are_neither_equal_nor_anythin
     assert main.p == 1
     assert "lora has learned nothing" in main.reason
     assert "all 5 seeds of full give one and the same result" in main.reason
-    assert "recipes that learn" in main.next
+    assert "settings at which the named recipes learn" in main.next
     assert "no evidence" in found.verdict.paragraph
     assert all(part.doubt for part in main.parts)
     (task,) = found.tasks

@@ -184,7 +184,8 @@ def next_words(parts: Sequence[ClaimPart], examples: int, one_is_enough: bool) -
     if any(not math.isfinite(part.value) for part in parts):
         return "run the trials that failed again: `bakeoff retry`"
     if any(part.doubt for part in parts):
-        return "recipes that learn and a comparison that could come out otherwise: see what is said of them, mend it, run again"
+        harder = "where every seed is right throughout, a harder test set"
+        return f"settings at which the named recipes learn ({harder}), or a claim without them"
     if any(1 in part.seeds for part in parts):
         return "more seeds: with one, nothing is known of what another training run would give; five are a beginning"
     pick = min if one_is_enough else max
