@@ -125,6 +125,21 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(path: Path) -> None:
+    """Make files that somebody else wrote durable, and the names in folders below the given one; its own name is not.
+
+    Args:
+        path: a file, or a folder with all that is in it; one that is missing is passed over.
+    """
+    if path.is_file():
+        sync_file(path)
+    elif path.is_dir():
+        for entry in path.iterdir():
+            sync_tree(entry)
+            if entry.is_dir():
+                fsync_folder(entry)
+
+
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
     """Write a file atomically and durably.
 

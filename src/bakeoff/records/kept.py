@@ -13,13 +13,13 @@ KEPT_NAME = "files.json"
 
 
 def write_kept(folder: Path) -> None:
-    """List the files of a model, with the hash of each.
+    """List the files of a model, with the hash of each; landing makes them durable.
 
     Args:
         folder: the model; everything else of it stands.
     """
     files = {path.name: file_entry(path).model_dump() for path in sorted(folder.iterdir()) if path.is_file()}
-    write_document(folder / KEPT_NAME, "model-files", KEPT_VERSION, {"files": files})
+    write_document(folder / KEPT_NAME, "model-files", KEPT_VERSION, {"files": files}, durable=False)
 
 
 def kept_files(folder: Path) -> dict[str, FileEntry]:

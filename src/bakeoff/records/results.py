@@ -88,13 +88,14 @@ class Result(Spec):
     training: dict[str, Any]
     manifest: dict[str, FileEntry]
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, durable: bool = True) -> None:
         """Write `result.json`.
 
         Args:
             path: where.
+            durable: as for `files.write_bytes`.
         """
-        write_document(path, "result", RESULT_VERSION, self.model_dump())
+        write_document(path, "result", RESULT_VERSION, self.model_dump(), durable)
 
     @staticmethod
     def read(path: Path) -> Result:
@@ -192,8 +193,9 @@ class TrialState(Spec):
         Args:
             path: where.
         """
-        # that a trial runs is of no use to anyone after the machine has lost its power
-        write_document(path, "state", STATE_VERSION, self.model_dump(mode="json"), durable=self.state is not State.RUNNING)
+        # that a trial runs is of no use to anyone after the machine has lost its power, and that it is complete its result says
+        durable = self.state not in (State.RUNNING, State.COMPLETE)
+        write_document(path, "state", STATE_VERSION, self.model_dump(mode="json"), durable)
 
     @staticmethod
     def read(path: Path) -> TrialState:
@@ -249,12 +251,12 @@ class Circumstances(Spec):
     facts: dict[str, Any] = Field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Write `circumstances.json`.
+        """Write `circumstances.json`; landing makes it durable, before the result.
 
         Args:
             path: where.
         """
-        write_document(path, "circumstances", CIRCUMSTANCES_VERSION, self.model_dump())
+        write_document(path, "circumstances", CIRCUMSTANCES_VERSION, self.model_dump(), durable=False)
 
     @staticmethod
     def read(path: Path) -> Circumstances:
@@ -327,11 +329,12 @@ class Outputs:
         parts: dict[str, Any] = {name: None if (part := getattr(self, name)) is None else part[places] for name in OF_EXAMPLES}
         return replace(self, ids=[self.ids[place] for place in places], **parts)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, durable: bool = True) -> None:
         """Write an `.npz` whose bytes depend on the content alone.
 
         Args:
             path: where.
+            durable: as for `files.write_bytes`.
         """
         encoded = [identifier.encode("utf-8", "surrogatepass") for identifier in self.ids]
         offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
@@ -353,7 +356,7 @@ class Outputs:
                 np.lib.format.write_array(buffer, array, allow_pickle=False)
                 # a ZipInfo made here carries the fixed date of 1980, so equal contents are equal bytes
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
-        write_bytes(path, target.getvalue())
+        write_bytes(path, target.getvalue(), durable)
 
     @staticmethod
     def read(path: Path) -> Outputs:

@@ -180,6 +180,9 @@ def conclude(stage: Stage, attempt: Attempt) -> Conclusion:
     turn, order = attempt.turn, stage.order
     peaks = stage.sampler.leave(attempt.folder)
     ending = attempt.watch.ending if attempt.watch else Ending(Cause.ITSELF, None, 0.0)
+    if attempt.watch:  # before the product is put into place: no result stands without what the machine forced
+        lived = Lived(attempt.started, datetime.now(UTC), ending, stage.executor.name, attempt.history, peaks)
+        write_circumstances(order.run.trial(turn.id), attempt.folder, lived)
     decision, result = _decide(stage, attempt, ending)
     record = AttemptRecord(
         state=decision.outcome.state.value,
@@ -192,10 +195,6 @@ def conclude(stage: Stage, attempt: Attempt) -> Conclusion:
         peaks=peaks,
     )
     record.write(attempt.folder.ending)
-    if attempt.watch:
-        write_circumstances(
-            order, turn, attempt.folder, Lived(attempt.started, ending, stage.executor.name, attempt.history, peaks)
-        )
     shown = decision.outcome
     if decision.goes_on:
         shown = shown.model_copy(update={"state": State.PREEMPTED})

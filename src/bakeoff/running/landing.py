@@ -1,11 +1,14 @@
-"""What a child leaves is validated and renamed into the trial's folder, `result.json` last: then the trial is complete."""
+"""What a child leaves is validated, synced and renamed into the trial's folder, `result.json` last: then the trial is complete.
+
+The child syncs nothing of it: a product that loses its power with the machine is one of an attempt that is made again.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from bakeoff.errors import FormatError, JobError
-from bakeoff.records.files import fsync_folder, move_into_place
+from bakeoff.records.files import fsync_folder, move_into_place, sync_tree
 from bakeoff.records.paths import AttemptFolder, TrialFolder
 from bakeoff.records.results import FileEntry, Result, verify_manifest
 from bakeoff.records.specs import TrialSpec
@@ -32,6 +35,8 @@ def land(trial: TrialSpec, folder: TrialFolder, attempt: AttemptFolder) -> Resul
     if (result.trial, result.definition) != (trial.id, trial.definition_hash):
         raise JobError(f"the child left the result of another trial: {result.trial}", str(source))
     _check_files(result.manifest, attempt.product, folder)
+    for written in (folder.trial, folder.circumstances, attempt.product):
+        sync_tree(written)
     for entry in sorted(attempt.product.iterdir()):
         if entry != source:
             move_into_place(entry, folder.root / entry.name, durable=False)

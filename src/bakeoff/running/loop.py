@@ -19,11 +19,13 @@ from bakeoff.running.diskspace import free_bytes
 from bakeoff.running.events import TrialBegan, TrialEnded, TrialGoesOn
 from bakeoff.running.executors import Handle
 from bakeoff.running.guiding import Guide
+from bakeoff.running.history import Settings
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.keeping import Keeper, drop_checkpoints
 from bakeoff.running.lineage import lacking
 from bakeoff.running.plan_run import read_state
 from bakeoff.running.preparing import lacks_stores, prepare_stores
+from bakeoff.running.ranks import rank_outcome
 from bakeoff.running.requests import ALL, cancels, forget_cancels
 from bakeoff.running.stage import Stage
 from bakeoff.running.trials import Turn
@@ -198,18 +200,21 @@ class Loop:
         return any(other.id in turn.trial.made_of for other in others)
 
     def _begin(self, turn: Turn, slot: int) -> None:
-        folder = self.stage.order.run.trial(turn.id)
-        if not folder.trial.exists():
-            write_document(folder.trial, "trial", TRIAL_VERSION, {"id": turn.id, **turn.trial.model_dump()})
         if not turn.fault and (missing := lacking(self.stage.order.run, turn.trial)):
             turn = replace(turn, fault=missing)
-        attempt = new_attempt(self.stage, turn, slot)
+        attempt = self._prepare(turn, slot)
         self.stage.listener(TrialBegan(turn.trial, turn.number, turn.total, attempt.number))
         if turn.fault:
             self._finish(attempt)
             return
         start(self.stage, attempt)
         self.running[slot] = attempt
+
+    def _prepare(self, turn: Turn, slot: int) -> Attempt:
+        folder = self.stage.order.run.trial(turn.id)
+        if not folder.trial.exists():
+            write_document(folder.trial, "trial", TRIAL_VERSION, {"id": turn.id, **turn.trial.model_dump()}, durable=False)
+        return new_attempt(self.stage, turn, slot)
 
     def _wait(self) -> None:
         """Wait for an end; a tenth of a second at most, so that signals and logs are seen to."""
@@ -233,7 +238,37 @@ class Loop:
                 assert attempt.watch is not None
                 attempt.watch.look()
         for slot in over:
-            self._finish(self.running.pop(slot))
+            self._hand_over(self.running.pop(slot))
+
+    def _hand_over(self, ended: Attempt) -> None:
+        """Conclude an attempt, and if no more than records is left to be made, begin the next one before that.
+
+        Syncing takes as long as starting a trial does; so the place does not stand empty meanwhile. What is told is told in
+        the order in which it would have happened.
+        """
+        if not self._only_records_are_left(ended):
+            self._finish(ended)
+            return
+        turn = self.queue.popleft()
+        try:
+            attempt = self._prepare(turn, ended.slot)
+            start(self.stage, attempt)
+            self.running[ended.slot] = attempt
+        finally:
+            self._finish(ended)
+        self.stage.listener(TrialBegan(turn.trial, turn.number, turn.total, attempt.number))
+
+    def _only_records_are_left(self, ended: Attempt) -> bool:
+        """Whether a trial may begin, and the end of an attempt went so well that it cannot matter to that one."""
+        if self.cause is not None or self.stage.stop.cause is not None or self.waiting or not self.queue:
+            return False
+        if self.queue[0].fault or self.queue[0].trial.made_of:
+            return False
+        assert ended.watch is not None
+        said = rank_outcome(ended.folder, ended.ranks)
+        well = ended.watch.ending.exit == 0 and said is not None and said.state is State.COMPLETE
+        # what the machine forced is to be remembered for the next one, and a full disk to be said of the one that met it
+        return well and ended.settings == Settings() and not self.disk.shortage()
 
     def _finish(self, attempt: Attempt) -> None:
         end = conclude(self.stage, attempt)

@@ -23,6 +23,7 @@ from bakeoff.running.history import UNREADABLE
 from bakeoff.running.landing import land
 from bakeoff.running.lineage import came_apart
 from bakeoff.running.plan_run import RunOrder, read_state
+from bakeoff.running.trials import recover_circumstances
 
 
 def take_up(order: RunOrder, trial: TrialSpec) -> list[str]:
@@ -76,11 +77,13 @@ def _mend_state(folder: TrialFolder) -> list[str]:
 
 
 def _finish_landing(folder: TrialFolder, trial: TrialSpec, number: int) -> None:
-    outcome = read_outcome(folder.attempt(number))
+    attempt = folder.attempt(number)
+    outcome = read_outcome(attempt)
     if outcome is None or outcome.state is not State.COMPLETE:
         return
     try:
-        land(trial, folder, folder.attempt(number))
+        recover_circumstances(folder, attempt)
+        land(trial, folder, attempt)
     except (JobError, OSError):
         # nothing whole was left to put into place; if its result stands already, only the state is missing
         if read_complete(folder, trial.definition_hash) is None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bakeoff.records.environment import environment
-from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.paths import AttemptFolder, TrialFolder
 from bakeoff.records.results import Circumstances, Outcome, State, TrialState
 from bakeoff.records.specs import JobSpec, TrialSpec
 from bakeoff.running.console import last_lines
 from bakeoff.running.ending import read_outcome
-from bakeoff.running.history import History, Settings
+from bakeoff.running.history import UNREADABLE, History, Settings, read_history
 from bakeoff.running.lineage import models_read
 from bakeoff.running.plan_run import RunOrder, again
 from bakeoff.running.preparing import places
-from bakeoff.running.watching import Ending
+from bakeoff.running.watching import Cause, Ending
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Lived:
 
     Attributes:
         started: wall-clock time of its start.
+        ended: wall-clock time of its end.
         ending: how its process ended.
         executor: what started it.
         history: the attempts before it.
@@ -53,6 +55,7 @@ class Lived:
     """
 
     started: datetime
+    ended: datetime
     ending: Ending
     executor: str
     history: History
@@ -102,20 +105,18 @@ def _stub(order: RunOrder, trial: TrialSpec) -> dict[str, Any]:
     return dict(order.stub.get(trial.recipe.name, order.stub.get("", {})))
 
 
-def write_circumstances(order: RunOrder, turn: Turn, attempt: AttemptFolder, lived: Lived) -> None:
+def write_circumstances(folder: TrialFolder, attempt: AttemptFolder, lived: Lived) -> None:
     """Write what may differ between two equal trials.
 
     Args:
-        order: the run.
-        turn: the trial.
+        folder: the trial.
         attempt: its last attempt.
         lived: how that was lived through.
     """
-    folder = order.run.trial(turn.id)
     outcome = read_outcome(attempt) or Outcome(state=State.FAILED)
     Circumstances(
         started=lived.started.isoformat(timespec="milliseconds"),
-        ended=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        ended=lived.ended.isoformat(timespec="milliseconds"),
         seconds=round(lived.ending.seconds, 3),
         seconds_before=round(lived.history.spent, 3),
         attempts=len(folder.attempt_numbers()),
@@ -131,6 +132,26 @@ def write_circumstances(order: RunOrder, turn: Turn, attempt: AttemptFolder, liv
         deviations=outcome.deviations,
         facts=outcome.facts,
     ).write(folder.circumstances)
+
+
+def recover_circumstances(folder: TrialFolder, attempt: AttemptFolder) -> None:
+    """Write the circumstances of an attempt that completed while its runner was dead: what the machine forced must not be lost.
+
+    Nothing happens where they stand already.
+
+    Args:
+        folder: the trial.
+        attempt: its last attempt, which left an outcome.
+    """
+    with suppress(*UNREADABLE):
+        if Circumstances.read(folder.circumstances).attempts == len(folder.attempt_numbers()):
+            return
+    outcome, history = read_outcome(attempt), read_history(folder)
+    seconds = outcome.seconds if outcome else 0.0
+    # an attempt without a record of its end counts among those before the next
+    before = replace(history, spent=max(0.0, history.spent - seconds))
+    started, ended = (datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in (attempt.job, attempt.outcome))
+    write_circumstances(folder, attempt, Lived(started, ended, Ending(Cause.ITSELF, None, seconds), "", before, {}))
 
 
 def ended_state(order: RunOrder, turn: Turn, outcome: Outcome, number: int) -> TrialState:

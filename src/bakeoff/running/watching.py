@@ -188,14 +188,15 @@ class Watch:
         self._log = LogFollower(handles[0].folder.log)
         self._exits: dict[Handle, int | None] = {}
         self._began = self._last_record = time.monotonic()
+        self._ended: float | None = None
         self._cause: Cause | None = None
         self._kill_at: float | None = None
         self._left_behind: set[Handle] = set()
 
     @property
     def seconds(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._began
+        """Seconds from the start until now, or to the end."""
+        return (time.monotonic() if self._ended is None else self._ended) - self._began
 
     @property
     def is_over(self) -> bool:
@@ -225,6 +226,8 @@ class Watch:
         """
         if ended.handle in self.handles:
             self._exits[ended.handle] = ended.exit
+            if self.is_over:
+                self._ended = time.monotonic()
             if self._kill_at is None:
                 self._kill_at = time.monotonic() + SETTLE_SECONDS
 

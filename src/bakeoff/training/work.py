@@ -221,6 +221,8 @@ class Work:
     ) -> None:
         """Write the product: outputs of both splits (test unscored) and the result with its manifest.
 
+        Nothing here is synced: the runner does that when it puts the product into place.
+
         Args:
             validation: logits of the validation rows, [N, L], or whole outputs.
             test: logits of the test rows, [N, L], or whole outputs.
@@ -233,7 +235,7 @@ class Work:
             rows = self.rows(split)
             outputs = given if isinstance(given, Outputs) else Outputs(self.dataset.ids(split, rows), given, self.gold(split))
             outputs = replace(outputs, clusters=self.clusters(split), **self.origins(split))
-            outputs.write(product / f"{split}.npz")
+            outputs.write(product / f"{split}.npz", durable=False)
         # model/ stays outside: whether it is kept may change after completion; `weights_sha256` names its content
         manifest = {name: file_entry(product / name) for name in ("test.npz", "validation.npz")}
         result = Result(
@@ -249,4 +251,4 @@ class Work:
             },
             manifest=manifest,
         )
-        result.write(product / "result.json")
+        result.write(product / "result.json", durable=False)

@@ -118,7 +118,7 @@ def write_product(job: JobSpec, folder: AttemptFolder, steps: int = 1, digest: s
             gold = (np.random.default_rng(list(split.encode())).random(shape) < 0.5).astype(np.uint8)
             strength = float(job.stub["signal"]) * score(job.trial, job.stub)
             logits += np.float32(strength) * (2 * gold.astype(np.float32) - 1)
-        Outputs([f"{split}-{i}" for i in range(shape[0])], logits, gold).write(product / f"{split}.npz")
+        Outputs([f"{split}-{i}" for i in range(shape[0])], logits, gold).write(product / f"{split}.npz", durable=False)
     manifest = {name: file_entry(product / name) for name in ("test.npz", "validation.npz")}
     reached = float(generator.random()) if "peak" not in job.stub else score(job.trial, job.stub)
     scores = {job.trial.task.metric: reached}
@@ -129,7 +129,7 @@ def write_product(job: JobSpec, folder: AttemptFolder, steps: int = 1, digest: s
         training={"steps": steps, "history": [], **({"digest": digest} if digest else {})},
         manifest=manifest,
     )
-    result.write(product / "result.json")
+    result.write(product / "result.json", durable=False)
 
 
 def run_stub(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:

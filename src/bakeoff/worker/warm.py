@@ -4,6 +4,8 @@ It computes no tensor and touches no device: a parent that did would hand its ch
 answers are JSON lines on standard input and output; when standard input closes, it ends its children and itself, so that a
 killed runner leaves nothing behind.
 
+Forking a process of this size takes as long as all else of a start. So one child more is forked ahead, which waits for its job.
+
     out  {"ready": true, "pid": P, "modules": N}        or {"ready": false, "error": "…"} and exit status 1
     in   {"fork": {"id": "…", "folder": "…", "console": "…", "environment": {"K": "V"}}}
     out  {"forked": {"id": "…", "pid": P}}
@@ -20,6 +22,7 @@ import os
 import select
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +96,25 @@ def _touch_lazy_parts(families: list[str]) -> None:
                 sys.stderr.write(f"{error}\n")
 
 
+@dataclass(frozen=True)
+class Spare:
+    """A child that was forked ahead, and waits for its request.
+
+    Attributes:
+        pid: its process id.
+        sink: descriptor that takes the request; closed without one, the child ends.
+    """
+
+    pid: int
+    sink: int
+
+
 class Parent:
     """The children under way and the two ends of the conversation."""
 
     def __init__(self) -> None:
         self.children: dict[int, str] = {}
+        self.spare: Spare | None = None
         # the protocol keeps the real standard output; whatever else prints goes to standard error
         self.out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
         os.dup2(2, 1)
@@ -120,15 +137,42 @@ class Parent:
         Args:
             request: `id`, `folder`, `console`, `environment`.
         """
-        gc.freeze()  # the children share the parent's pages for longer
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._be_child(request, parent)
-        self.children[pid] = request["id"]
-        self.say(forked={"id": request["id"], "pid": pid})
+        while self.spare is None or not self._hand(self.spare, request):
+            self.fork_ahead()
+        self.children[self.spare.pid] = request["id"]
+        self.say(forked={"id": request["id"], "pid": self.spare.pid})
+        with contextlib.suppress(OSError):  # too many processes, or too little memory, now: the next request tries again
+            self.fork_ahead()
 
-    def _be_child(self, request: dict[str, Any], parent: int) -> None:
+    def fork_ahead(self) -> None:
+        """Fork the child of the next request."""
+        gc.freeze()  # the children share the parent's pages for longer
+        self.spare = None
+        source, sink = os.pipe()
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            os.close(source)
+            os.close(sink)
+            raise
+        if pid == 0:
+            os.close(sink)
+            self._be_child(source, parent)
+        os.close(source)
+        self.spare = Spare(pid, sink)
+
+    @staticmethod
+    def _hand(spare: Spare, request: dict[str, Any]) -> bool:
+        """Give the waiting child its request; False if it has died."""
+        try:
+            with os.fdopen(spare.sink, "wb") as stream:
+                stream.write(json.dumps(request).encode())
+        except BrokenPipeError:
+            return False
+        return True
+
+    def _be_child(self, source: int, parent: int) -> None:
         """Never returns."""
         status = 1
         try:
@@ -136,13 +180,18 @@ class Parent:
             die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.environ.update(request.get("environment", {}))
             for descriptor in (self.wake, self._wake_writer, self.out.fileno()):
                 os.close(descriptor)
+            with os.fdopen(source, "rb") as stream:
+                asked = stream.read()
+            if not asked:  # the parent has ended
+                os._exit(0)
+            request = json.loads(asked)
+            os.environ.update(request.get("environment", {}))
             console = os.open(request["console"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             nothing = os.open(os.devnull, os.O_RDONLY)
-            for source, target in ((nothing, 0), (console, 1), (console, 2)):
-                os.dup2(source, target)
+            for opened, standard in ((nothing, 0), (console, 1), (console, 2)):
+                os.dup2(opened, standard)
             from bakeoff.worker.jobs import run_job
 
             status = run_job(Path(request["folder"]))
@@ -158,19 +207,22 @@ class Parent:
 
     def reap(self) -> None:
         """Report the children that ended."""
-        while self.children:
+        while self.children or self.spare:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            if pid in self.children:
+            if self.spare is not None and pid == self.spare.pid:
+                os.close(self.spare.sink)
+                self.spare = None
+            elif pid in self.children:
                 self.say(ended={"id": self.children.pop(pid), "pid": pid, "exit": os.waitstatus_to_exitcode(status)})
 
     def end(self) -> None:
         """Kill the sessions of all children."""
-        for pid in self.children:
+        for pid in (*self.children, *([self.spare.pid] if self.spare else ())):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         self.children.clear()
@@ -215,6 +267,7 @@ def serve(families: list[str]) -> int:
         parent.say(ready=False, error=f"{type(error).__name__}: {error}")
         return 1
     parent.say(ready=True, pid=os.getpid(), modules=len(sys.modules))
+    parent.fork_ahead()
     try:
         _watch(parent)
     finally:
