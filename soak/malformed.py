@@ -46,6 +46,74 @@ PIECES = (
     b"\xc3",
     b"9" * 400,
 )
+WRONG_STUDIES = (
+    b"",
+    b"[]",
+    b"- a\n",
+    b"tasks",
+    b"tasks:\n\t- x",
+    b"tasks: {",
+    b"a: 1\na: 2\n",
+    b"\xff",
+    b"tasks: {demo: {dataset: nothing}}\n",
+    b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {los: bce}}\n",
+    b"tasks: 3\n",
+    b"tasks: {}\n",
+    b"recipes: {a: {}}\n",
+    b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {}}\nseeds: [1, 1]\n",
+    b"a: &x [*x]\n",
+    b"a: !!python/object:os.system x\n",
+    b"---\na: 1\n---\nb: 2\n",
+    b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {training: {epochs: 0}}}\n",
+    b"? [a]\n: b\n",
+    b"%YAML 9.9\n---\na",
+    b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {}}\nclaims: [a is nice]\n",
+    b"tasks: {demo: {file: no.csv}}\nrecipes: {a: {}}\n",
+    b"bakeoff: 2\ntasks: {demo: {dataset: demo}}\nrecipes: {a: {}}\n",
+    b"[" * 5_000,
+    b"a: " + b"{a: " * 3_000,
+)
+WRONG_TABLES = (
+    b"",
+    b"\n\n",
+    b"text\n",
+    b"text,label\n",
+    b"text,label\na\n",
+    b"text,label\na,b,c\n",
+    b"text,text\na,b\n",
+    b"\xff\xfe\x00",
+    b'text,label\n"a,b\n',
+    b"label\nx\ny\n",
+    b"text,label\n,a\n,b\n",
+    b"\x00\x01\x02",
+    b"text,label\na,\nb,\n",
+    b"\xef\xbb\xbf",
+    b"text;label\na;b;c\nd\n",
+    b"1,2\n3,4\n",
+    b"text,label\n\xff,a\n",
+    b"text,label\r\rx",
+    b"a" * 10_000,
+    b"text,label\n" + b"x,y\n" * 2 + b'"',
+)
+WRONG_LINES = (
+    b"",
+    b"{}",
+    b"[]",
+    b"{",
+    b'{"text": }',
+    b"null\n",
+    b"1\n2\n",
+    b'{"text": "a"}\n{"text": "b"}',
+    b'{"text": 1, "label": {}}',
+    b"[" * 9_000,
+    b'{"text": "a", "label": [["x"], [1]]}\n{"text": "b", "label": ["1"]}',
+    b'{"text": null, "label": "a"}',
+    b'\xff{"text": "a"}',
+    b'{"text": "a", "label": NaN}',
+    b'{"text": "a", "label": "1"}\n{"text": "b", "label": 1}',
+    b'"text"',
+    b"{}\n{}\n{}",
+)
 
 
 def parquet(broken: bool = False) -> bytes:
@@ -60,79 +128,11 @@ def parquet(broken: bool = False) -> bytes:
 
 def malformed() -> Iterator[tuple[str, bytes]]:
     """Files that are wrong in ways that people bring about: a suffix and content each, over a hundred."""
-    studies = [
-        b"",
-        b"[]",
-        b"- a\n",
-        b"tasks",
-        b"tasks:\n\t- x",
-        b"tasks: {",
-        b"a: 1\na: 2\n",
-        b"\xff",
-        b"tasks: {demo: {dataset: nothing}}\n",
-        b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {los: bce}}\n",
-        b"tasks: 3\n",
-        b"tasks: {}\n",
-        b"recipes: {a: {}}\n",
-        b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {}}\nseeds: [1, 1]\n",
-        b"a: &x [*x]\n",
-        b"a: !!python/object:os.system x\n",
-        b"---\na: 1\n---\nb: 2\n",
-        b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {training: {epochs: 0}}}\n",
-        b"? [a]\n: b\n",
-        b"%YAML 9.9\n---\na",
-        b"tasks: {demo: {dataset: demo}}\nrecipes: {a: {}}\nclaims: [a is nice]\n",
-        b"tasks: {demo: {file: no.csv}}\nrecipes: {a: {}}\n",
-        b"bakeoff: 2\ntasks: {demo: {dataset: demo}}\nrecipes: {a: {}}\n",
-        b"[" * 5_000,
-        b"a: " + b"{a: " * 3_000,
-    ]
-    tables = [
-        b"",
-        b"\n\n",
-        b"text\n",
-        b"text,label\n",
-        b"text,label\na\n",
-        b"text,label\na,b,c\n",
-        b"text,text\na,b\n",
-        b"\xff\xfe\x00",
-        b'text,label\n"a,b\n',
-        b"label\nx\ny\n",
-        b"text,label\n,a\n,b\n",
-        b"\x00\x01\x02",
-        b"text,label\na,\nb,\n",
-        b"\xef\xbb\xbf",
-        b"text;label\na;b;c\nd\n",
-        b"1,2\n3,4\n",
-        b"text,label\n\xff,a\n",
-        b"text,label\r\rx",
-        b"a" * 10_000,
-        b"text,label\n" + b"x,y\n" * 2 + b'"',
-    ]
-    lines = [
-        b"",
-        b"{}",
-        b"[]",
-        b"{",
-        b'{"text": }',
-        b"null\n",
-        b"1\n2\n",
-        b'{"text": "a"}\n{"text": "b"}',
-        b'{"text": 1, "label": {}}',
-        b"[" * 9_000,
-        b'{"text": "a", "label": [["x"], [1]]}\n{"text": "b", "label": ["1"]}',
-        b'{"text": null, "label": "a"}',
-        b'\xff{"text": "a"}',
-        b'{"text": "a", "label": NaN}',
-        b'{"text": "a", "label": "1"}\n{"text": "b", "label": 1}',
-        b'"text"',
-        b"{}\n{}\n{}",
-    ]
-    yield from (("yaml", content) for content in studies)
+    yield from (("yaml", content) for content in WRONG_STUDIES)
     for suffix in ("csv", "tsv"):
-        yield from ((suffix, content) for content in tables)
+        yield from ((suffix, content) for content in WRONG_TABLES)
     for suffix in ("jsonl", "json"):
-        yield from ((suffix, content) for content in lines)
+        yield from ((suffix, content) for content in WRONG_LINES)
     for content in (b"", b"PAR1", parquet(broken=True), b"PAR1" + b"\x00" * 50 + b"PAR1"):
         yield "parquet", content
         yield "arrow", content
