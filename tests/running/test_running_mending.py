@@ -10,7 +10,7 @@ import pytest
 
 from bakeoff.errors import VersionError
 from bakeoff.records.files import append_line, document_checksum, read_lines
-from bakeoff.records.results import State, TrialState, read_complete
+from bakeoff.records.results import Circumstances, Outcome, State, TrialState, read_complete
 from bakeoff.running.events import Event, TrialBegan, Warned
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.runner import run_study
@@ -57,6 +57,26 @@ def test_a_flipped_bit_is_found_set_aside_and_the_file_made_again(make_order: Ma
     flip(folder / "test.npz")
     assert go_on(order)[0] == 1
     assert go_on(order) == (0, [])
+
+
+def test_what_the_machine_forced_is_told_though_the_runner_died_before_it_could_write_it(make_order: MakeOrder) -> None:
+    order = make_order("ok")
+    run_study(order)
+    folder = order.run.trial(order.plan.trials[0].id)
+    attempt = folder.attempt(1)
+    # as it stands when a runner dies between a child's end and the first record of it
+    for path in (folder.result, folder.test, folder.validation):
+        attempt.product.mkdir(exist_ok=True)
+        path.rename(attempt.product / path.name)
+    for path in (folder.circumstances, attempt.ending):
+        path.unlink()
+    TrialState(state=State.RUNNING, attempt=1).write(folder.state)
+    outcome = Outcome.read(attempt.outcome)
+    outcome.model_copy(update={"deviations": ["micro-batch 8 in place of 32: memory"]}).write(attempt.outcome)
+    assert go_on(order) == (0, [])
+    told = Circumstances.read(folder.circumstances)
+    assert told.deviations == ["micro-batch 8 in place of 32: memory"]
+    assert (told.attempts, told.seconds, told.seconds_before) == (1, round(outcome.seconds, 3), 0.0)
 
 
 def test_a_damaged_token_store_is_made_again(make_order: MakeOrder) -> None:

@@ -472,6 +472,26 @@ def test_closed_input_ends_the_parent_and_kills_its_children(tmp_path: Path) -> 
         until(lambda: not any(lives(child.pid) for child in children))
 
 
+def test_a_child_that_was_forked_ahead_and_killed_is_replaced(tmp_path: Path) -> None:
+    with conversation(()) as talk:
+        parent = psutil.Process(talk.process.pid)
+        until(lambda: len(parent.children()) == 1)
+        (spare,) = parent.children()
+        spare.kill()
+        until(lambda: not lives(spare.pid))
+        folder = AttemptFolder(tmp_path / "job")
+        folder.root.mkdir()
+        JobSpec(kind="stub", id="s").write(folder.job)
+        pid = talk.fork(folder)
+        assert pid != spare.pid
+        assert talk.end_of(folder, pid) == 0
+        assert Outcome.read(folder.outcome).state is State.COMPLETE
+        until(lambda: len(parent.children()) == 1)
+        (spare,) = parent.children()
+        assert talk.close() == 0
+        until(lambda: not lives(spare.pid))
+
+
 def test_a_preload_that_fails_is_told(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()

@@ -102,16 +102,17 @@ class History:
     begun: bool = False
 
 
-def read_history(folder: TrialFolder) -> History:
+def read_history(folder: TrialFolder, before: int | None = None) -> History:
     """The history of a trial.
 
     Args:
         folder: the trial's folder.
+        before: number of the attempt whose history it is; None means one that is still to come.
 
     Returns:
         Its history; an attempt without a readable record was lost with its runner, and counts as no retry.
     """
-    attempts = [folder.attempt(number) for number in folder.attempt_numbers()]
+    attempts = [folder.attempt(number) for number in folder.attempt_numbers() if before is None or number < before]
     resume = [str(attempt.root) for attempt in reversed(attempts) if _has_checkpoints(attempt)]
     spent, retries, settings, begun = 0.0, 0, Settings(), False
     for attempt in attempts:

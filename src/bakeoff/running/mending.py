@@ -82,7 +82,7 @@ def _finish_landing(folder: TrialFolder, trial: TrialSpec, number: int) -> None:
     if outcome is None or outcome.state is not State.COMPLETE:
         return
     try:
-        recover_circumstances(folder, attempt)
+        recover_circumstances(folder, number)
         land(trial, folder, attempt)
     except (JobError, OSError):
         # nothing whole was left to put into place; if its result stands already, only the state is missing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -134,24 +134,23 @@ def write_circumstances(folder: TrialFolder, attempt: AttemptFolder, lived: Live
     ).write(folder.circumstances)
 
 
-def recover_circumstances(folder: TrialFolder, attempt: AttemptFolder) -> None:
+def recover_circumstances(folder: TrialFolder, number: int) -> None:
     """Write the circumstances of an attempt that completed while its runner was dead: what the machine forced must not be lost.
 
     Nothing happens where they stand already.
 
     Args:
         folder: the trial.
-        attempt: its last attempt, which left an outcome.
+        number: its last attempt, which left an outcome.
     """
+    attempt = folder.attempt(number)
     with suppress(*UNREADABLE):
         if Circumstances.read(folder.circumstances).attempts == len(folder.attempt_numbers()):
             return
-    outcome, history = read_outcome(attempt), read_history(folder)
-    seconds = outcome.seconds if outcome else 0.0
-    # an attempt without a record of its end counts among those before the next
-    before = replace(history, spent=max(0.0, history.spent - seconds))
+    outcome = read_outcome(attempt)
+    ending = Ending(Cause.ITSELF, None, outcome.seconds if outcome else 0.0)
     started, ended = (datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in (attempt.job, attempt.outcome))
-    write_circumstances(folder, attempt, Lived(started, ended, Ending(Cause.ITSELF, None, seconds), "", before, {}))
+    write_circumstances(folder, attempt, Lived(started, ended, ending, "", read_history(folder, number), {}))
 
 
 def ended_state(order: RunOrder, turn: Turn, outcome: Outcome, number: int) -> TrialState:
