@@ -20,11 +20,14 @@ from bakeoff.errors import JobError, LockedError, RunError
 from bakeoff.records.files import write_document
 from bakeoff.records.paths import TOKENS_VERSION, RunFolder
 from bakeoff.records.results import Circumstances, State, TrialState, read_complete
+from bakeoff.running import loop
+from bakeoff.running.attempts import Attempt, Conclusion, conclude
 from bakeoff.running.events import Event, JobEnded, Progress, RunBegan, TrialBegan, TrialEnded
 from bakeoff.running.interrupts import Interrupts
 from bakeoff.running.lock import RunLock, is_held, read_owner
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.runner import RunSummary, run_study
+from bakeoff.running.stage import Stage
 from bakeoff.running.watching import Limits
 from waiting import lives, until
 
@@ -63,6 +66,57 @@ def test_a_plan_is_carried_out_in_its_order(make_order: MakeOrder, executor: str
         assert (circumstances.attempts, circumstances.executor, circumstances.exit) == (1, executor, 0)
         assert circumstances.imported == ["late"]
     assert order.run.study.read_text() == "name: s\n"
+
+
+@pytest.mark.parametrize(("recipe", "ahead"), [("ok", True), ("fail", False)])
+def test_the_next_trial_begins_before_the_records_of_one_that_ended_well(
+    make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch, recipe: str, ahead: bool
+) -> None:
+    order, begun = make_order(recipe, "ok-b"), []
+    following = order.run.trial(order.plan.trials[1].id).state
+
+    def look_and_conclude(stage: Stage, attempt: Attempt) -> Conclusion:
+        begun.append(following.exists())
+        return conclude(stage, attempt)
+
+    monkeypatch.setattr(loop, "conclude", look_and_conclude)
+    _, events = run(order)
+    assert begun == [ahead, True]
+    told = [(type(event), event.number) for event in events if isinstance(event, TrialBegan | TrialEnded)]
+    assert told == [(TrialBegan, 1), (TrialEnded, 1), (TrialBegan, 2), (TrialEnded, 2)]
+
+
+def test_all_that_a_result_names_is_synced_before_the_result_stands(
+    make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, int]] = []
+    sync, replace_file = os.fsync, Path.replace
+
+    def note_sync(descriptor: int) -> None:
+        calls.append(("sync", os.fstat(descriptor).st_ino))
+        sync(descriptor)
+
+    def note_rename(path: Path, target: Path) -> Path:
+        calls.append(("rename", path.stat().st_ino))
+        return replace_file(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_rename)
+    order = make_order("ok", keep="all")
+    run(order)
+    folder = order.run.trial(order.plan.trials[0].id)
+
+    def when(what: str, path: Path, after: int = 0) -> int:
+        return calls.index((what, path.stat().st_ino), after)
+
+    stands = when("rename", folder.result)
+    for path in (folder.test, folder.validation, folder.result):
+        assert when("sync", path) < when("rename", path)
+    for path in (folder.trial, folder.circumstances, *folder.model.iterdir(), folder.model):
+        assert when("sync", path) < stands
+    for path in (folder.test, folder.validation, folder.model):
+        assert when("rename", path) < when("sync", folder.root, when("rename", path)) < stands
+    assert when("sync", folder.root, stands)
 
 
 def test_the_log_becomes_progress(make_order: MakeOrder) -> None:
