@@ -15,7 +15,7 @@ from bakeoff.records.seeds import derive
 from bakeoff.records.specs import Schedule
 from bakeoff.training.batches import evaluation_batches, make_batch, micro_batches, read_sequences
 from bakeoff.training.order import batch_of, epoch_order
-from bakeoff.training.packing import MAX_GROUPS, TOKEN_STEP, cut_groups, pack
+from bakeoff.training.packing import LENGTH_STEP, MAX_GROUPS, TOKEN_STEP, cut_groups, pack
 from bakeoff.training.schedule import rate_factor
 from tiny import random_store
 
@@ -122,6 +122,8 @@ def test_a_packing_knows_where_each_token_is(lengths: list[int]) -> None:
     total = sum(lengths)
     assert (total + packing.filling) % TOKEN_STEP == 0
     assert packing.filling < TOKEN_STEP
+    small = pack(lengths, CPU, LENGTH_STEP).filling
+    assert small == (packing.filling if total >= TOKEN_STEP else -total % LENGTH_STEP)
     assert packing.rows.tolist() == [row for row, length in enumerate(lengths) for _ in range(length)] + [-1] * packing.filling
     assert packing.positions[:total].tolist() == [place for length in lengths for place in range(length)]
     assert packing.starts.tolist() == np.cumsum([0, *lengths])[:-1].tolist()

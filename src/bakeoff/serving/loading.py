@@ -26,6 +26,7 @@ from bakeoff.training.arithmetic import check_precision
 from bakeoff.training.backbone import Backbone, load_config
 from bakeoff.training.batches import Batch
 from bakeoff.training.classifier import Classifier
+from bakeoff.training.packing import LENGTH_STEP
 from bakeoff.training.spans import SpanFinder
 
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -236,6 +237,7 @@ def load_model(served: Served, precision: Precision | None = None, threads: int 
     classifier = TORCH_FORMS[served.form](served)
     assert isinstance(classifier.backbone, Backbone)
     trained = served.recipe.training.precision if served.recipe.training else "fp32"
+    classifier.backbone.small_step = LENGTH_STEP
     device, autocast = arithmetic(precision or trained, classifier.backbone.family)
     classifier.to(device)
     return TorchModel(classifier, autocast)

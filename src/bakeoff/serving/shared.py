@@ -20,6 +20,7 @@ from bakeoff.training.adapting import ADAPTER, adapt, load_trained
 from bakeoff.training.backbone import Backbone
 from bakeoff.training.batches import Batch
 from bakeoff.training.classifier import Classifier
+from bakeoff.training.packing import LENGTH_STEP
 
 
 class SharedBackbone:
@@ -133,6 +134,7 @@ def _share(models: list[Served], precision: Precision | None) -> list[Model]:
     for served in models:
         verify(served)
     shared = SharedBackbone(Backbone(Path(first.base), pooling_of(first), packed=first.packed))
+    shared.backbone.small_step = LENGTH_STEP
     loaded: list[Model] = []
     for number, served in enumerate(models):
         name = f"adapter{number}"

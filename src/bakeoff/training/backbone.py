@@ -19,7 +19,7 @@ from bakeoff.training.body import Body
 from bakeoff.training.dropout import checkpoint_contexts, replace_dropout
 from bakeoff.training.embedding import TokenTable
 from bakeoff.training.layers import count_layers, layer_of
-from bakeoff.training.packing import Packing, pack
+from bakeoff.training.packing import TOKEN_STEP, Packing, pack
 from bakeoff.training.pooling import pool_packed, pool_padded
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ class Backbone(Body):
         packed: whether it runs without padding.
         note: why it cannot, if it cannot.
         layer_decay: factor between the rates of a layer and of the one below it.
+        small_step: what a packed batch of few tokens is rounded up to a multiple of; less than in training where single
+            short texts are to be answered soon.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class Backbone(Body):
         self.family: str = config.model_type
         self.pooling: Pooling = pooling
         self.layer_decay = 1.0
+        self.small_step = TOKEN_STEP
         self.note = why_padded(config)
         self.packed = not self.note if packed is None else packed
         self.model = load_pretrained(folder, self.packed, pooling == "pooler", blank)
@@ -309,7 +312,7 @@ class Backbone(Body):
     def _packed_words(self, batch: Batch) -> tuple[dict[str, Any], Packing]:
         """What the model is called with, and where the rows are."""
         device = self.model.device
-        packing = pack(batch.lengths, device)
+        packing = pack(batch.lengths, device, self.small_step)
         positions = packing.positions + self._first_position
         # filling tokens are padding tokens: no gradient reaches their row of the token table
         ids = nn.functional.pad(batch.tokens, (0, packing.filling), value=self.padding).to(device)[None]

@@ -120,12 +120,13 @@ def _group(lengths: NDArray[np.int64], first_token: int, device: torch.device) -
     return Group(reach, rows, longest, slots, torch.from_numpy(sources).to(device), bias)
 
 
-def pack(lengths: Sequence[int] | NDArray[np.int64], device: torch.device) -> Packing:
+def pack(lengths: Sequence[int] | NDArray[np.int64], device: torch.device, small_step: int = TOKEN_STEP) -> Packing:
     """Lay out a batch whose rows are in ascending order of length.
 
     Args:
         lengths: tokens a row, ascending, each at least 1, [B].
         device: where the index tensors shall be.
+        small_step: what fewer than `TOKEN_STEP` tokens are rounded up to a multiple of.
 
     Returns:
         The layout.
@@ -137,7 +138,8 @@ def pack(lengths: Sequence[int] | NDArray[np.int64], device: torch.device) -> Pa
     if len(sizes) == 0 or sizes[0] < 1 or np.any(np.diff(sizes) < 0):
         raise ValueError("lengths must be positive and ascending")
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    filling = _round_up(int(sizes.sum()), TOKEN_STEP) - int(sizes.sum())
+    total = int(sizes.sum())
+    filling = _round_up(total, small_step if total < TOKEN_STEP else TOKEN_STEP) - total
     rows = np.repeat(np.arange(len(sizes)), sizes)
     positions = np.arange(len(rows)) - starts[rows]
     rows = np.concatenate((rows, np.full(filling, -1)))
