@@ -107,6 +107,11 @@ class Command:
         """Whether it has not ended."""
         return self.process.poll() is None
 
+    @property
+    def said(self) -> str:
+        """What it has said on standard error so far."""
+        return self._err.read_text(errors="replace")
+
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal, and it alone.
 

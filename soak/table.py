@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from soak.context import Row
-from soak.rows import bits, changes, clock, crashes, disks, hangs, inputs, kills, memory, owners, scale, secrets, torn, training
+from soak.rows import (
+    bits,
+    changes,
+    clock,
+    crashes,
+    disks,
+    hangs,
+    inputs,
+    kills,
+    memory,
+    owners,
+    scale,
+    secrets,
+    serving,
+    torn,
+    training,
+)
 
 SAME = "the same: all complete, none lost, none run twice, H the same"
 ROWS = (
@@ -123,6 +139,12 @@ ROWS = (
         changes.changed_between,
     ),
     Row(26, "a run folder moved or copied to another machine", "goes on; reports the same", changes.moved),
+    Row(
+        27,
+        "serving: 10 MB body, 100,000 rows, slow client, bad JSON, wrong host, no token, 100× load",
+        "4xx or 503 in < 1 s; the good traffic lives",
+        serving.overload,
+    ),
     Row(
         29,
         "canary secrets in environment, study, URLs, exceptions",
