@@ -44,6 +44,7 @@ VERBS = [
             "predict",
             "export",
             "drift",
+            "adapters",
             "bench",
             "serve",
         )

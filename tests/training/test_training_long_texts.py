@@ -83,6 +83,8 @@ def test_every_method_says_one_thing_of_each_text(
     assert outputs.outputs.shape == (dataset.size("test"), 3)
     assert outputs.ids == dataset.ids("test")
     assert np.isfinite(outputs.outputs).all()
+    assert outputs.lengths is not None
+    assert outputs.lengths.tolist() == [len(text) for text in dataset.texts("test")]
     assert "f1_macro" in Result.read(work.attempt.product / "result.json").validation
 
 

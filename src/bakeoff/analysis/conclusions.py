@@ -12,6 +12,8 @@ from bakeoff.analysis.drift_claims import measured
 from bakeoff.analysis.drift_model import Drift
 from bakeoff.analysis.fallen import Fallen, left_of
 from bakeoff.analysis.gate import Opened
+from bakeoff.analysis.length_model import TaskLengths
+from bakeoff.analysis.lengths import compare_lengths
 from bakeoff.analysis.measuring import Evidence, gather
 from bakeoff.analysis.model import TaskAnalysis
 from bakeoff.analysis.sources import compare_sources
@@ -163,6 +165,7 @@ def conclude(study: Mapping[str, Any], tested: Tested, before: Before, notes: li
         expectations=list(facts.expectations),
         tasks=list(facts.tasks),
         sources=[told for one in evidence.values() if (told := compare_sources(one, spending.alpha)) is not None],
+        lengths=_lengths(evidence),
     )
 
 
@@ -172,6 +175,13 @@ def _read_sentences(study: Mapping[str, Any], known: Vocabulary, fallen: Fallen,
     claims = [_read_claim(text, known, fallen, notes) for text in texts]
     rules = _read_rules(study.get("verdict"), known, len(claims), notes)
     return _Sentences(texts, claims, rules, {one: left_of(one.claim, fallen) for one in _said(rules)})
+
+
+def _lengths(evidence: Mapping[str, Evidence]) -> list[TaskLengths]:
+    """By length of texts, where the study says what is done with long ones: in one task, to compare them with the others."""
+    if all(one.task.data.long_text == "truncate" for one in evidence.values()):
+        return []
+    return [told for one in evidence.values() if (told := compare_lengths(one)) is not None]
 
 
 def _read_claim(text: str, known: Vocabulary, fallen: Fallen, notes: list[str]) -> Claim | str:

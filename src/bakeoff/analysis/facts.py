@@ -50,6 +50,7 @@ def describe_data(task: TaskSpec, records: list[TrialRecord], splits: dict[str, 
         rare_below=RARE_POSITIVES,
         imbalance={split: imbalance_ratio(counts) for split, counts in positives.items()},
         sources=[str(name) for name in _training_fact(records, "sources", list) or []],
+        long_text=task.long_text or "truncate",
     )
 
 

@@ -41,6 +41,7 @@ class DataFacts(Spec):
         rare_below: positives below which a label is rare.
         imbalance: positives of the most frequent label over those of the rarest that has any, by split.
         sources: the sources that the data are put together of; empty where there is one.
+        long_text: what is done with texts of more than `max_length` tokens: `truncate`, `head-tail` or `windows`.
     """
 
     dataset: str
@@ -58,6 +59,7 @@ class DataFacts(Spec):
     rare_below: int
     imbalance: dict[str, Number]
     sources: list[str] = Field(default_factory=list)
+    long_text: Literal["truncate", "head-tail", "windows"] = "truncate"
 
 
 class LabelRange(Spec):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from bakeoff.analysis.length_model import TaskLengths
 from bakeoff.analysis.recipe_model import Difference
 from bakeoff.analysis.source_model import TaskSources
 from bakeoff.analysis.trial_model import MaybeNumber, Number
@@ -362,6 +363,8 @@ class Conclusions(Spec):
         expectations: expected ranges and what came.
         tasks: comparisons by task.
         sources: of each task with several sources, its test set source by source.
+        lengths: of each task of texts that are classified, its test set by their length; empty unless some task of the run says
+            what is done with long texts.
     """
 
     alpha: Number
@@ -379,3 +382,4 @@ class Conclusions(Spec):
     expectations: list[Expectation]
     tasks: list[TaskComparison]
     sources: list[TaskSources] = Field(default_factory=list)
+    lengths: list[TaskLengths] = Field(default_factory=list)

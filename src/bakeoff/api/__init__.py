@@ -22,6 +22,7 @@ from bakeoff.api.served import Choice, find_served
 from bakeoff.api.served_http import ServeOptions, serve
 from bakeoff.api.sharing import Sharding, merge, shard
 from bakeoff.api.studies import PlannedStudy, begin, check, estimate, explain, plan, stored_study
+from bakeoff.api.together import adapters
 
 __all__ = [
     "BenchOptions",
@@ -37,6 +38,7 @@ __all__ = [
     "RunOptions",
     "ServeOptions",
     "Sharding",
+    "adapters",
     "analyse",
     "audit",
     "begin",

@@ -9,6 +9,7 @@ import typer
 
 from bakeoff import __version__
 from bakeoff.cli import (
+    adapters,
     bench,
     cancel,
     check,
@@ -67,6 +68,7 @@ for verb in (
     report,
     verdict,
     compare,
+    adapters,
     drift,
     bench,
     retry,

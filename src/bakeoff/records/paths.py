@@ -408,6 +408,11 @@ class RunFolder:
         return self.root / "drift.json"
 
     @property
+    def adapters(self) -> Path:
+        """`adapters.json`: what was found of adapters that stood on one pretrained model together."""
+        return self.root / "adapters.json"
+
+    @property
     def drift_page(self) -> Path:
         """`drift.html`: the same as a page."""
         return self.root / "drift.html"

@@ -284,7 +284,7 @@ def judged(gold: NDArray[np.uint8], annotated: NDArray[np.bool_] | None) -> NDAr
     return gold if annotated is None else np.where(annotated, gold.astype(np.int8), np.int8(-1))
 
 
-OF_EXAMPLES = ("outputs", "gold", "clusters", "sources", "annotated")
+OF_EXAMPLES = ("outputs", "gold", "clusters", "sources", "annotated", "lengths")
 
 
 @dataclass(frozen=True)
@@ -301,6 +301,7 @@ class Outputs:
         sources: number of the source that each example is from, [N] int32; None where there is but one.
         annotated: whether somebody decided on the label in the example, [N, L]; None where everything is annotated. Gold is
             0 where nobody did.
+        lengths: characters of each example's text, of both texts of a pair, [N] int32; None where they are not told.
     """
 
     ids: list[str]
@@ -310,6 +311,7 @@ class Outputs:
     clusters: NDArray[np.int32] | None = None
     sources: NDArray[np.int32] | None = None
     annotated: NDArray[np.bool_] | None = None
+    lengths: NDArray[np.int32] | None = None
 
     @property
     def judged(self) -> NDArray[Any]:
@@ -348,6 +350,7 @@ class Outputs:
             **({} if self.clusters is None else {"clusters": np.ascontiguousarray(self.clusters, dtype=np.int32)}),
             **({} if self.sources is None else {"sources": np.ascontiguousarray(self.sources, dtype=np.int32)}),
             **({} if self.annotated is None else {"annotated": np.packbits(self.annotated, axis=1)}),
+            **({} if self.lengths is None else {"lengths": np.ascontiguousarray(self.lengths, dtype=np.int32)}),
         }
         target = io.BytesIO()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -386,6 +389,7 @@ class Outputs:
                     archive.get("clusters"),
                     archive.get("sources"),
                     annotated,
+                    archive.get("lengths"),
                 )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise FormatError(f"stored outputs cannot be read: {error}", str(path), "run the trial again") from error

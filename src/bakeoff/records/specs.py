@@ -365,7 +365,19 @@ class JobSpec(Spec):
     """
 
     kind: Literal[
-        "train", "prepare", "features", "convert", "losses", "smoke", "stub", "predict", "export", "drift", "bench", "serve"
+        "train",
+        "prepare",
+        "features",
+        "convert",
+        "losses",
+        "smoke",
+        "stub",
+        "predict",
+        "export",
+        "drift",
+        "adapters",
+        "bench",
+        "serve",
     ]
     id: str
     families: list[str] = Field(default_factory=list)

@@ -15,6 +15,7 @@ from bakeoff.report.data_quality_view import data_quality_view
 from bakeoff.report.examples_view import examples_view
 from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
+from bakeoff.report.lengths_view import lengths_view
 from bakeoff.report.pages import write_page
 from bakeoff.report.searches_view import searches_view
 from bakeoff.report.sources_view import sources_view
@@ -44,6 +45,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         sections["quality"] = data_quality_view(task, texts or ExampleTexts())
         sections["comparison"] = comparison_view(analysis, task)
         sections["sources"] = sources_view(analysis, task)
+        sections["lengths"] = lengths_view(analysis, task)
         intervals = own_intervals(analysis, task)
         sections["intervals"] = {recipe: words.score_span(*ends) for recipe, ends in intervals.items()}
         figures = {**make_figures(run, task, trials, number, intervals), **comparison_figures(run, analysis, task, number)}

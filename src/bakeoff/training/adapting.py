@@ -19,6 +19,8 @@ from bakeoff.training.layers import count_layers, keep_layers, layer_of
 ADAPTER = "default"
 WRAPPED = ".base_layer."
 """Where PEFT puts a matrix that it adapts."""
+ADAPTED = ".lora_"
+"""What names of an adapter's weights have in them."""
 TARGETS = {
     "bert": ("query", "value"),
     "roberta": ("query", "value"),
@@ -155,14 +157,28 @@ def frozen_hash(module: nn.Module) -> str:
     Returns:
         64 hexadecimal digits, the same with an adapter beside the matrices and without; empty if nothing is frozen.
     """
-    frozen = {
-        name.replace(WRAPPED, "."): parameter for name, parameter in module.named_parameters() if not parameter.requires_grad
-    }
-    if not frozen:
+    return _hash({name: parameter for name, parameter in module.named_parameters() if not parameter.requires_grad})
+
+
+def base_hash(module: nn.Module) -> str:
+    """One hash over all parameters that are no adapter's, frozen or not.
+
+    Args:
+        module: a backbone with any number of adapters on it.
+
+    Returns:
+        64 hexadecimal digits: what `frozen_hash` gives of a backbone with one adapter.
+    """
+    return _hash({name: parameter for name, parameter in module.named_parameters() if ADAPTED not in name})
+
+
+def _hash(parameters: dict[str, nn.Parameter]) -> str:
+    named = {name.replace(WRAPPED, "."): parameter for name, parameter in parameters.items()}
+    if not named:
         return ""
     digest = hashlib.sha256()
-    for name in sorted(frozen):
-        values: Any = frozen[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+    for name in sorted(named):
+        values: Any = named[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
         digest.update(name.encode() + b"\0")
         digest.update(memoryview(values))
     return digest.hexdigest()

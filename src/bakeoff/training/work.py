@@ -191,14 +191,32 @@ class Work:
             split: the split.
 
         Returns:
-            `sources` [N] where the dataset has several, `annotated` [N, L] where not all is annotated.
+            `sources` [N] where the dataset has several, `annotated` [N, L] where not all is annotated, and, of texts that are
+            classified, `lengths` [N].
         """
         rows = self.rows(split)
         found: dict[str, Any] = {}
+        if not self.trial.task.finds_spans:
+            found["lengths"] = self.lengths(split)
         if self.dataset.source_names:
             found["sources"] = self.dataset.source_numbers(split, rows)
         annotated = self.dataset.annotated(split, rows)
         return found if annotated is None else {**found, "annotated": annotated}
+
+    def lengths(self, split: str) -> NDArray[np.int32]:
+        """How long the texts of those rows are, before anything is cut.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Characters, of both texts of a pair, [N].
+        """
+        rows = self.rows(split)
+        parts = [self.dataset.texts(split, rows)]
+        if self.dataset.has("seconds"):
+            parts.append(self.dataset.seconds(split, rows))
+        return np.array([sum(map(len, texts)) for texts in zip(*parts, strict=True)], dtype=np.int32)
 
     def clusters(self, split: str) -> NDArray[np.int32] | None:
         """What those rows belong to, for the statistics: examples of one dialogue, or near duplicates, say less than as many

@@ -317,6 +317,26 @@ def bench(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     return measure_launch(order, Asked(_texts(order.dataset, template.ids), template), folder.product, progress)
 
 
+def adapters(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
+    """Put several adapters on one pretrained model, and see whether each says what it says alone.
+
+    Args:
+        job: says no more than the kind.
+        folder: the job's folder; its `order.json` names the adapters.
+        progress: the child's log.
+
+    Returns:
+        `bases`: what was found of each pretrained model.
+    """
+    from bakeoff.records.adapters import AdapterOrder
+    from bakeoff.representations.together import look_at
+    from bakeoff.training.arithmetic import settle
+
+    order = AdapterOrder.read(folder.order)
+    settle(order.threads, deterministic=True)
+    return {"bases": [base.model_dump() for base in look_at(order, progress)]}
+
+
 def serve(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001
     """Answer over HTTP until told to stop.
 
@@ -369,6 +389,7 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "export": export,
     "drift": drift,
     "bench": bench,
+    "adapters": adapters,
     "serve": serve,
     "stub": stub,
 }
