@@ -6,10 +6,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from bakeoff.analysis.analyse import analyse
 from bakeoff.analysis.verdict_model import Conclusions
+from bakeoff.records.specs import Component, RecipeSpec
+from bakeoff.study.methods import is_deterministic
 from fabricate import Fabrication, fabricate
 
 FIVE = (1, 2, 3, 4, 5)
@@ -103,3 +106,26 @@ def test_seeds_at_which_a_recipe_learned_nothing_are_named_and_kept(tmp_path: Pa
     assert "full learned nothing at seed 2" in claim.reason
     assert claim.parts[0].seeds == [5, 5]
     assert not claim.parts[0].doubt
+
+
+METHODS = {
+    "tfidf": True,
+    "majority": True,
+    "zero-shot": True,
+    "lexical": True,
+    "random": False,
+    "linear-probe": False,
+    "lora": False,
+    "external": False,
+    "a method of nobody": False,
+}
+
+
+@pytest.mark.parametrize(("method", "expected"), METHODS.items(), ids=list(METHODS))
+def test_in_which_methods_chance_has_no_part(method: str, expected: bool) -> None:
+    assert is_deterministic(RecipeSpec(name="x", method=Component(name=method, version=1))) is expected
+
+
+def test_predictions_from_elsewhere_say_for_themselves_whether_chance_has_a_part() -> None:
+    rules = Component(name="external", version=1, settings={"file": "rules.csv", "deterministic": True})
+    assert is_deterministic(RecipeSpec(name="rules", method=rules))
