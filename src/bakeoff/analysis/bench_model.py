@@ -54,7 +54,7 @@ class Variant(Spec):
         p50: median latency of a request of one text, seconds.
         p95: 95th percentile.
         p99: 99th percentile.
-        rows_per_second: throughput, by texts of a request.
+        rows_per_second: throughput, by texts of a request, from 1 on.
         load: seconds from the first byte of the model to the first answer.
         start: seconds from the start of a process, imports included, to the first answer.
         memory: by how many bytes memory grew while the model was loaded.
@@ -92,7 +92,7 @@ class Contrast(Spec):
         b: the other.
         latency: median latency of a over that of b.
         throughput: texts a second of a over those of b, by texts of a request.
-        memory: memory of a over that of b.
+        memory: memory of a over that of b; "nan" where one of them takes less than a megabyte.
         load: load time of a over that of b.
         changed: examples that a and b answer differently; null where they are different recipes.
         largest_difference: largest absolute difference of an output; "nan" where they are different recipes.

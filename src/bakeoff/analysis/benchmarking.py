@@ -24,6 +24,7 @@ from bakeoff.records.specs import TaskSpec
 from bakeoff.stats.estimates import contrast
 from bakeoff.stats.replicates import plain_replicates
 
+LEAST_BYTES = 1_000_000
 ANYTHING = Allowed(None, math.inf)
 """Of a benchmark nothing is refused: differences are told."""
 COMPARED: tuple[tuple[Way, Way], ...] = (
@@ -124,13 +125,18 @@ def _rate(size: str) -> Number:
     return lambda launch: launch.rows_per_second[size]
 
 
+def _is_seen(one: Measured) -> bool:
+    """Whether a model is so large that the memory it takes stands out from what libraries take and give back."""
+    return min(launch.memory_bytes for launch in one.launches) >= LEAST_BYTES
+
+
 def _load(launch: Launch) -> float:
     return launch.load_seconds
 
 
 def _memory(launch: Launch) -> float:
     # a small model may find room in what the libraries had taken already
-    return float(max(launch.memory_bytes, 1))
+    return float(max(launch.memory_bytes, 0))
 
 
 def _batch_sizes(ways: Sequence[Measured]) -> list[str]:
@@ -184,7 +190,7 @@ def _contrast(task: TaskSpec, a: Measured, b: Measured, same: bool) -> Contrast:
         b=b.name,
         latency=_ratio(a, b, _percentile(50)),
         throughput={size: _ratio(a, b, _rate(size)) for size in _batch_sizes([a, b])},
-        memory=_ratio(a, b, _memory),
+        memory=_ratio(a, b, _memory) if _is_seen(a) and _is_seen(b) else Spread(values=[], mean=math.nan),
         load=_ratio(a, b, _load),
         changed=sides.changed if sides else None,
         largest_difference=sides.largest_difference if sides else math.nan,

@@ -107,7 +107,7 @@ def front(bench: Bench, name: str) -> Sketch:
         title=f"{bench.metric} against latency on {bench.task}",
         description=f"A mark a way to use a model, its latency with a 95 % interval. The dashed line joins those that no other "
         f"beats in both: {spoken}.",
-        size=(6.4, 3.6 + 0.1 * len(bench.variants)),
+        size=(4.6, 3.4 + 0.11 * len(bench.variants)),
         draw=paint,
         table=table,
     )
@@ -120,10 +120,10 @@ def _few(bench: Bench) -> bool:
 
 
 def _legend(axes: Axes, bench: Bench) -> None:
-    made = axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
+    made = axes.legend(frameon=False, fontsize=8.5, loc="upper left", bbox_to_anchor=(-0.12, -0.17), ncols=2, borderaxespad=0)
     # a label that begins with "_" would be left out of a legend, so the texts are set afterwards
     for text, one in zip(made.get_texts(), bench.variants, strict=True):
-        text.set_text(shown(one.name, 28))
+        text.set_text(shown(one.name, 22))
 
 
 def latencies(bench: Bench, name: str) -> Sketch:
@@ -155,7 +155,8 @@ def latencies(bench: Bench, name: str) -> Sketch:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("ms from text to answer: ● median, | 95 %, ◆ 99 %")
+        axes.set_xlabel("● median, | 95 %, ◆ 99 %")
+        axes.set_title(shown("ms from text to answer"), loc="left", fontsize=10, color=palette.INK)
 
     spoken = "; ".join(
         f"{one.name} {1e3 * one.p50.mean:.2f}, {1e3 * one.p95.mean:.2f}, {1e3 * one.p99.mean:.2f}" for one in bench.variants
@@ -198,14 +199,13 @@ def throughput(bench: Bench, name: str) -> Sketch:
     sizes = list(bench.variants[0].rows_per_second)
 
     def curve(one: Variant) -> tuple[list[int], list[float]]:
-        single = 1 / float(sum(one.p50.values) / len(one.p50.values))
-        return [1, *map(int, sizes)], [single, *(one.rows_per_second[size].mean for size in sizes)]
+        return [int(size) for size in sizes], [one.rows_per_second[size].mean for size in sizes]
 
     def paint(axes: Axes) -> None:
         for one in bench.variants:
             axes.plot(*curve(one), color=_colour(bench, one), marker=_marker(bench, one), markersize=4.5, linewidth=1.4)
         axes.set_xscale("log", base=2)
-        axes.set_xticks([1, *map(int, sizes)], [str(size) for size in (1, *sizes)])
+        axes.set_xticks([int(size) for size in sizes], sizes)
         axes.minorticks_off()
         axes.set_ylim(bottom=0)
         axes.set_xlabel("texts of a request")

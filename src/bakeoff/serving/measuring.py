@@ -159,10 +159,10 @@ def _time(order: BenchOrder, predictors: list[Predictor], asked: Asked, progress
         answer = predictor.predict(request)
         latencies.append(time.perf_counter() - start)
         said.append(answer.plain(scores=False))
-    rates: dict[str, float] = {}
+    rates = {"1": len(requests) / sum(latencies)}
     for size in order.batch_sizes:
         progress.check()
-        if size <= len(requests):
+        if 1 < size <= len(requests):
             rates[str(size)] = _rate(predictors, asked.requests(size))
     return {"latencies": latencies, "rows_per_second": rates, "said": sha256_bytes(canonical_json(said).encode())}
 

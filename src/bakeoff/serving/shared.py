@@ -69,7 +69,8 @@ class SharedBackbone:
         """
         if name != self._at_work:
             for layer in self._layers:
-                layer.set_adapter([name])
+                # PEFT's `set_adapter` also tells every matrix of every adapter whether it is trained; here nothing is
+                layer._active_adapter = [name]
             self._at_work = name
 
 
