@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bakeoff.analysis.cautions import of_seeds
 from bakeoff.analysis.claims_words import (
     Family,
     because,
@@ -324,7 +325,19 @@ def _cautions(judged: _Judged, evidence: Mapping[str, Evidence]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _of_seeds(judged: _Judged, evidence: Mapping[str, Evidence]) -> str:
+    """A recipe that a claim is about and that is one trial made of all seeds of another; empty if there is none."""
+    for one in judged.compared:
+        lone = of_seeds(evidence[one.measure.task])
+        found = next((name for name in (one.recipe, one.rival) if name in lone), "")
+        if found:
+            return str(found)
+    return ""
+
+
 def _next(judged: _Judged, parts: Sequence[ClaimPart], evidence: Mapping[str, Evidence], any_part: bool) -> str:
+    if lone := _of_seeds(judged, evidence):
+        return f"not more seeds: {lone} is made of all of them and stays one replicate; other recipes, or other studies"
     # one part decides an "any of" that leans to hold, and whatever else leans not to
     enough = any_part is (judged.sides.support <= judged.sides.refute)
     examples = max((len(one.gold) for one in evidence.values()), default=0)
