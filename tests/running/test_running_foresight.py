@@ -41,6 +41,13 @@ def test_a_trial_that_will_not_finish_is_named_early_and_once() -> None:
     assert "limits.trial" in said[0][1]
 
 
+def test_a_trial_that_is_hopelessly_slow_is_named_before_a_share_of_its_steps_is_made() -> None:
+    pace = Pace(60.0)
+    pace.take({"event": "begin", "steps": 20_000}, 0.0)
+    said = [seconds for seconds in range(1, 60) if pace.take({"event": "step", "step": 5 * seconds}, float(seconds))]
+    assert said == [6]
+
+
 def test_one_that_will_is_not() -> None:
     assert warnings_of(Pace(limit=1000.0), seconds_a_step=0.9) == []
     assert warnings_of(Pace(limit=None), seconds_a_step=9.0) == []

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 LEAST_SHARE = 0.02
-"""Share of a limit, or of the steps, that must have passed before a pace means anything."""
+"""Share of the limit, and of the steps, that must have passed before a pace means anything."""
+ENOUGH_SHARE = 0.1
+"""Share of the limit, within one attempt, after which a pace is told however small a share of the steps was made: the slower, the smaller it is."""
 LEAST_STEPS = 3
 WINDOW_SECONDS = 600.0
 LEAST_WINDOW_SECONDS = 60.0
@@ -48,7 +50,9 @@ class Pace:
             self._first = (step, seconds)
             return ""
         made, took = step - self._first[0], seconds - self._first[1]
-        if made < max(LEAST_STEPS, LEAST_SHARE * self._steps) or took <= 0 or self._spent + seconds < LEAST_SHARE * self._limit:
+        if made < LEAST_STEPS or took <= 0 or self._spent + seconds < LEAST_SHARE * self._limit:
+            return ""
+        if made < LEAST_SHARE * self._steps and seconds < ENOUGH_SHARE * self._limit:
             return ""
         needed = self._spent + seconds + (self._steps - step) * took / made
         if needed <= self._limit:
