@@ -11,7 +11,7 @@ from typing import Any
 LEAST_SHARE = 0.02
 """Share of the limit, and of the steps, that must have passed before a pace means anything."""
 ENOUGH_SHARE = 0.1
-"""Share of the limit, within one attempt, after which a pace is told however small a share of the steps was made: the slower, the smaller it is."""
+"""Share of the limit, within an attempt, after which a pace is told though few steps were made."""
 LEAST_STEPS = 3
 WINDOW_SECONDS = 600.0
 LEAST_WINDOW_SECONDS = 60.0
