@@ -173,6 +173,32 @@ def product_rate() -> float:
     return 2.0 * side**3 / best
 
 
+OPERATIONS = {"full": (6, 8), "lora": (4, 6)}
+"""Operations a parameter and token, without and with what checkpointing computes again: forward 2, again 2, gradients of what
+flows 2, of the weights 2."""
+
+
+def large_figures(folder: Path, trial: tuple[Result, Circumstances], parameters: int, rate: float) -> dict[str, Any]:
+    """What one large trial took: tokens a second, memory, and the share of the rate of matrix products."""
+    result, lived = trial
+    recipe = "lora" if "-lora-" in folder.name else "full"
+    seconds = train_seconds(folder / "attempts" / "1" / "log.jsonl", int(result.training["steps"]))
+    tokens = int(result.training["tokens"]) / seconds
+    needed, done = (factor * parameters * tokens for factor in OPERATIONS[recipe])
+    return {
+        "recipe": recipe,
+        **{key: result.training[key] for key in ("steps", "tokens", "trainable_parameters", "packed")},
+        "trial_seconds": lived.seconds,
+        "training_seconds": round(seconds, 2),
+        "tokens_a_second": round(tokens),
+        "device_peak_bytes": lived.device_peak_bytes,
+        "share_of_bf16_rate": round(needed / rate, 4),
+        "share_with_what_is_computed_again": round(done / rate, 4),
+        "device": lived.machine.get("device"),
+        "deviations": lived.deviations,
+    }
+
+
 def large(root: Path, chosen: argparse.Namespace, sizes: dict[str, int]) -> dict[str, Any]:
     """One trial in full and one by LoRA."""
     body = {
@@ -199,31 +225,8 @@ def large(root: Path, chosen: argparse.Namespace, sizes: dict[str, int]) -> dict
     rate = product_rate()
     run, wall = carry_out(root, "large", study)
     found = []
-    # operations a parameter and token: forward 2, again for the checkpoint 2, gradients of the values 2, of the weights 2
-    counted = {"full": (6, 8), "lora": (4, 6)}
-    for name, (result, lived) in trials_of(run).items():
-        recipe = "lora" if "-lora-" in name else "full"
-        log = run / "trials" / name / "attempts" / "1" / "log.jsonl"
-        seconds = train_seconds(log, int(result.training["steps"]))
-        tokens = int(result.training["tokens"]) / seconds
-        needed, done = (factor * sizes["outside_embeddings"] * tokens for factor in counted[recipe])
-        found.append(
-            {
-                "recipe": recipe,
-                "steps": result.training["steps"],
-                "tokens": result.training["tokens"],
-                "trainable_parameters": result.training["trainable_parameters"],
-                "packed": result.training["packed"],
-                "trial_seconds": lived.seconds,
-                "training_seconds": round(seconds, 2),
-                "tokens_a_second": round(tokens),
-                "device_peak_bytes": lived.device_peak_bytes,
-                "share_of_bf16_rate": round(needed / rate, 4),
-                "share_with_what_is_computed_again": round(done / rate, 4),
-                "device": lived.machine.get("device"),
-                "deviations": lived.deviations,
-            }
-        )
+    for name, trial in trials_of(run).items():
+        found.append(large_figures(run / "trials" / name, trial, sizes["outside_embeddings"], rate))
         print(json.dumps(found[-1]), flush=True)
     return {"wall_seconds": round(wall, 1), "bf16_operations_a_second": rate, **sizes, "found": found}
 
