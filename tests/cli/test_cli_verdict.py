@@ -64,7 +64,7 @@ def test_there_is_no_verdict_before_the_end(call: Call, tmp_path: Path) -> None:
 
 def test_compare_prints_a_table_or_json(call: Call, tmp_path: Path) -> None:
     for name, wrong in (("a", 5), ("b", 2)):
-        rows = [f"{n},x,{'y' if n % wrong == 0 else 'x'},{seed}" for seed in (1, 2) for n in range(60)]
+        rows = [f"{n},x,{'y' if (n + seed) % wrong == 0 else 'x'},{seed}" for seed in (1, 2) for n in range(60)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["id,gold,prediction,seed", *rows]))
     files = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
     said = call("compare", *files)
