@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bakeoff.errors import DataError, ModelError
 from bakeoff.records.files import write_document
 from bakeoff.tasks.tokenizer import load_tokenizer
-from bakeoff.tasks.tokens import SPLITS, TokenStore, build_store
+from bakeoff.tasks.tokens import SPLITS, TokenStore, build_store, encode_chunk
 from bakeoff.testing.models import FAMILIES, make_tiny_model
 from tiny import make_dataset, random_store
 
@@ -228,3 +228,14 @@ def test_a_text_cannot_speak_in_special_tokens(tokenizer: Any, tmp_path: Path) -
         tokens = store.gather("train", np.array([row])).tolist()
         assert tokens.count(tokenizer.sep_token_id) == 1
         assert tokens[-1] == tokenizer.sep_token_id
+
+
+def test_a_text_without_another_is_no_pair(tokenizer: Any) -> None:
+    texts, others = ["good day", "very sad night, and bad", "day"], ["", "the day", ""]
+    chunk = encode_chunk(texts, others, tokenizer, 6)
+    pair = tokenizer(texts[1], others[1], truncation=True, max_length=6)
+    assert chunk.ids == [expected(tokenizer, texts[0], 6), pair["input_ids"], expected(tokenizer, texts[2], 6)]
+    assert [bool(second) for second in chunk.seconds] == [False, True, False]
+    assert (chunk.cut, chunk.owners) == (1, [0, 1, 2])
+    assert chunk.whole == [len(chunk.ids[0]), len(tokenizer(texts[1], others[1])["input_ids"]), len(chunk.ids[2])]
+    assert encode_chunk(texts, ["", "", ""], tokenizer, 6).ids == [expected(tokenizer, text, 6) for text in texts]

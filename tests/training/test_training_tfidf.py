@@ -16,6 +16,7 @@ from bakeoff.data.rows import Import, Row
 from bakeoff.errors import DataError
 from bakeoff.records.paths import AttemptFolder, Home
 from bakeoff.records.results import Outputs, Result, verify_manifest
+from bakeoff.records.specs import Component, TreatmentSpec
 from bakeoff.training import tfidf
 from bakeoff.training.progress import Preempted, Progress
 from bakeoff.training.work import Work
@@ -130,3 +131,24 @@ def test_it_stops_when_asked(make_work: MakeWork, tmp_path: Path) -> None:
     with pytest.raises(Preempted):
         tfidf.run(work)
     assert not work.attempt.product.exists()
+
+
+def test_a_sampling_is_a_weight_of_examples(make_work: MakeWork, tmp_path: Path) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    train = [Row(str(n), f"a {'bad' if n % 3 else 'good'} day, number {n}", (int(n % 3 == 0),)) for n in range(24)]
+    dataset = dataset_of(tmp_path / "home", train)
+    work = make_work(dataset, c=2.0, class_weight="none", ngrams=1, min_df=1)
+    treatment = TreatmentSpec(sampling=Component(name="oversample", version=1, settings={"below": 10, "by": 0.5}))
+    recipe = work.trial.recipe.model_copy(update={"treatment": treatment})
+    work.trial = work.trial.model_copy(update={"recipe": recipe})
+    weights = tfidf.example_weights(work)
+    assert weights is not None
+    assert weights.mean() == pytest.approx(1)
+    assert len(set(weights.tolist())) > 1
+    _, outputs = run(work)
+    vectorizer, features = tfidf.fit_features(dataset.texts("train"), TfidfSettings(ngrams=1, min_df=1))
+    model = LogisticRegression(C=2.0, solver="liblinear", random_state=1)
+    model.fit(features, dataset.targets("train")[:, 1], sample_weight=weights)
+    expected = model.decision_function(vectorizer.transform(dataset.texts("test")))
+    assert outputs.outputs[:, 1] == pytest.approx(expected, abs=1e-5)

@@ -11,7 +11,7 @@ from typing import Any
 
 from bakeoff.records.files import canonical_json, sha256_bytes
 
-TOKENS_VERSION = 3
+TOKENS_VERSION = 4
 FEATURES_VERSION = 2
 
 

@@ -19,7 +19,7 @@ from bakeoff.errors import DataError, FormatError
 from bakeoff.records.files import move_into_place, read_document, sha256_file, write_document
 from bakeoff.tasks.pieces import TRUNCATE, Ends, LongText, cut_row
 
-TOKENS_VERSION = 3
+TOKENS_VERSION = 4
 SPLITS = ("train", "validation", "test")
 CHUNK = 2_000
 FILES = ("tokens.npy", "offsets.npy", "seconds.npy", "owners.npy", "whole.npy")
@@ -89,7 +89,7 @@ def encode_chunk(
 
     Args:
         texts: without lone surrogates (see `usable`), [N].
-        others: the other texts of pairs, [N]; None where there are none.
+        others: the other texts of pairs, [N]; None where there are none. A text whose other one is empty stands alone.
         tokenizer: a fast tokenizer whose `model_max_length` is beyond every text: cutting is done here.
         max_length: tokens kept of a text, special tokens included; of a pair, the longer text gives way.
         long_text: what is done with texts beyond that; pairs are truncated.
@@ -104,6 +104,8 @@ def encode_chunk(
         raise DataError(
             f"long_text: {long_text.how} is for texts that stand alone, and these are pairs", "long_text", "truncate"
         )
+    if others is not None and not all(others):
+        return _encode_some_pairs(texts, others, tokenizer, max_length)
     # split_special_tokens: a text that says "[SEP]" says five characters, and may not end a sequence
     words = {"add_special_tokens": True, "return_attention_mask": False, "split_special_tokens": True}
     whole = tokenizer(texts, others, truncation=False, **words)
@@ -127,6 +129,22 @@ def encode_chunk(
                 kinds[index] = again["token_type_ids"][place]
     seconds = [row.index(1) if 1 in row else 0 for row in kinds] if kinds is not None and others is not None else [0] * len(ids)
     return Chunk(ids, seconds, len(cut), owners, lengths)
+
+
+def _encode_some_pairs(texts: list[str], others: list[str], tokenizer: Any, max_length: int) -> Chunk:
+    """Tokenise texts of which only some have another: the first turn of a dialogue has none before it."""
+    alone = [place for place, other in enumerate(others) if not other]
+    paired = [place for place, other in enumerate(others) if other]
+    ids: list[list[int]] = [[] for _ in texts]
+    seconds, whole, cut = [0] * len(texts), [0] * len(texts), 0
+    for places, second in ((alone, None), (paired, [others[place] for place in paired])):
+        if not places:
+            continue
+        chunk = encode_chunk([texts[place] for place in places], second, tokenizer, max_length)
+        cut += chunk.cut
+        for number, place in enumerate(places):
+            ids[place], seconds[place], whole[place] = chunk.ids[number], chunk.seconds[number], chunk.whole[number]
+    return Chunk(ids, seconds, cut, list(range(len(texts))), whole)
 
 
 def build_store(

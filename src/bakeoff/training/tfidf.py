@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from bakeoff.catalog.methods import TfidfSettings
+from bakeoff.data.treatments.drawing import draws_of
 from bakeoff.errors import DataError
 from bakeoff.training.work import Work
 
@@ -17,7 +18,9 @@ EDGE = 30.0
 """Logit of a label that training never, or always, shows."""
 
 
-def fit_label(features: Any, target: NDArray[Any], settings: TfidfSettings, seed: int) -> LogisticRegression | float:
+def fit_label(
+    features: Any, target: NDArray[Any], settings: TfidfSettings, seed: int, weights: NDArray[np.float64] | None = None
+) -> LogisticRegression | float:
     """One label's classifier, from the examples in which it was decided on.
 
     Args:
@@ -25,17 +28,35 @@ def fit_label(features: Any, target: NDArray[Any], settings: TfidfSettings, seed
         target: [N] 0 or 1, negative where nobody decided.
         settings: penalty and class weights.
         seed: of the solver's shuffling.
+        weights: how much each example counts, [N]; None for all alike.
 
     Returns:
         A fitted logistic regression, or a constant logit for a label of one class.
     """
     if target.min() < 0:
-        features, target = features[target >= 0], target[target >= 0]
+        known = target >= 0
+        features, target, weights = features[known], target[known], None if weights is None else weights[known]
     if not len(target) or target.min() == target.max():
         return EDGE if len(target) and target[0] else -EDGE
     weight = None if settings.class_weight == "none" else settings.class_weight
     model = LogisticRegression(C=settings.c, class_weight=weight, solver="liblinear", random_state=seed % 2**32)
-    return model.fit(features, target)
+    return model.fit(features, target, sample_weight=weights)
+
+
+def example_weights(work: Work) -> NDArray[np.float64] | None:
+    """How much each training example counts: as often as an epoch draws it in the mean, by the recipe's mix or sampling.
+
+    Args:
+        work: the trial.
+
+    Returns:
+        Weights with a mean of 1 over the examples that are drawn at all, 0 for the others, [N]; None where all count alike.
+    """
+    spec = work.trial.recipe.treatment
+    if spec is None or (spec.mix is None and spec.sampling is None):
+        return None
+    expected = draws_of(spec, work.dataset, work.rows("train")).expected()
+    return np.asarray(expected / expected[expected > 0].mean(), dtype=np.float64)
 
 
 def fit_features(texts: list[str], settings: TfidfSettings) -> tuple[TfidfVectorizer, Any]:
@@ -91,14 +112,18 @@ def run(work: Work) -> None:
     """
     settings = TfidfSettings.model_validate(work.trial.recipe.method.settings)
     texts = {split: work.texts(split) for split in ("train", "validation", "test")}
+    gold, weights = work.judged("train"), example_weights(work)
+    if weights is not None:
+        drawn = np.flatnonzero(weights)
+        gold, weights = gold[drawn], weights[drawn]
+        texts["train"] = [texts["train"][row] for row in drawn.tolist()]
     vectorizer, features = fit_features(texts["train"], settings)
-    gold = work.judged("train")
     labels = gold.shape[1]
     work.progress.say("begin", steps=labels, examples=len(texts["train"]))
     models: list[LogisticRegression | float] = []
     for label in range(labels):
         work.progress.check()
-        models.append(fit_label(features, gold[:, label], settings, work.trial.seed))
+        models.append(fit_label(features, gold[:, label], settings, work.trial.seed, weights))
         if work.progress.due:
             work.progress.say("step", step=label + 1)
     outputs = {split: logits_of(models, vectorizer.transform(texts[split])) for split in ("validation", "test")}
