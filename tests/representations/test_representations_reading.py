@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.numpy import load_file
 
 from bakeoff import api
@@ -126,3 +127,14 @@ def test_a_run_is_measured_in_a_process_of_its_own_and_again_without_one(kept: K
     monkeypatch.setattr("bakeoff.running.oneoff.run_job", lambda *_: pytest.fail("everything stands already"))
     again, _ = api.drift(kept.run.root, options, told.append)
     assert again == found
+    # what the study claims itself is answered beside what is asked, each once
+    study = kept.run.study.read_text(encoding="utf8")
+    declared = [
+        "full drifts less than lora on tiny",
+        "lora drifts at least 20% less than full on tiny",
+        "full beats lora on tiny",
+    ]
+    kept.run.study.write_text(study + yaml.safe_dump({"claims": declared}), encoding="utf8")
+    both, _ = api.drift(kept.run.root, options, told.append)
+    kept.run.study.write_text(study, encoding="utf8")
+    assert [one.claim for one in both.claims] == [options.claims[0], declared[0]]
