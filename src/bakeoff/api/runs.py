@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bakeoff.records.specs import Plan, TrialSpec
     from bakeoff.running.cleaning import Removed
     from bakeoff.running.events import Listener
+    from bakeoff.running.packing import Room
     from bakeoff.running.plan_run import RunOrder
     from bakeoff.running.runner import RunSummary
     from bakeoff.running.standing import Standing
@@ -33,7 +34,7 @@ class RunOptions:
         only: conditions on the trials that are begun, such as `recipe=bce,seed=42`.
         again_failed: whether trials that failed before are begun again.
         at_most: trials begun at most; None means all.
-        workers: trials that run at a time.
+        workers: trials that run at a time; 0 means as many as the machine has room for, by what they were seen to take.
     """
 
     run_dir: Path | None = None
@@ -68,11 +69,13 @@ def run(
     Raises:
         BakeoffError: see `plan` and `bakeoff.running.runner.run_study`.
     """
+    from bakeoff.records.environment import available_cores
     from bakeoff.records.paths import Home
     from bakeoff.running import warm
     from bakeoff.running.events import nobody
     from bakeoff.running.plan_run import RunOrder, limits_of
     from bakeoff.running.runner import run_study
+    from bakeoff.study.timed import timed_recipes
 
     chosen = options or RunOptions()
     planned = study if isinstance(study, PlannedStudy) else plan(study, profile, overrides)
@@ -87,7 +90,9 @@ def run(
         keep=planned.study.keep,
         lower_is_better=_lower_is_better(planned.plan),
         executor=chosen.executor,
-        workers=chosen.workers,
+        workers=chosen.workers or (1 if chosen.executor == "inline" else available_cores()),
+        room=None if chosen.workers else _room(),
+        alone=timed_recipes(planned.study),
         only=chosen.only,
         at_most=chosen.at_most,
         again_failed=chosen.again_failed,
@@ -104,6 +109,18 @@ def run(
     if chosen.workers == 1:  # trials that share the machine say little of what one costs
         _learn_costs(order, _ended(folder) - before)
     return summary
+
+
+def _room() -> Room:
+    """What this machine has for trials, now."""
+    from bakeoff.preflight.gpus import read_gpus
+    from bakeoff.preflight.machine import memory
+    from bakeoff.records.environment import available_cores
+    from bakeoff.running.packing import Room
+    from bakeoff.running.ranks import visible_devices
+
+    free = [gpu.free for gpu in read_gpus().found]
+    return Room(available_cores(), memory()[1], dict(zip(visible_devices(), free, strict=False)))
 
 
 def _ended(run_: RunFolder) -> set[str]:

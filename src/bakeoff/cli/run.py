@@ -25,6 +25,7 @@ Examples:
   bakeoff run demo
   bakeoff run study.yaml --profile quick
   bakeoff run study.yaml --workers 2
+  bakeoff run study.yaml --workers auto             as many at a time as fit, by what they were seen to take
   bakeoff run study.yaml --only recipe=bce,seed=42 --executor inline
   bakeoff run study.yaml --trials 3                 stop after three, where long jobs are killed; again for the next three
 
@@ -70,7 +71,7 @@ def command(
     from bakeoff.cli.display import display
 
     if not no_check:
-        _see_that_ready(study, profile, overrides or (), run_dir, workers)
+        _see_that_ready(study, profile, overrides or (), run_dir, max(1, workers))  # packed trials see to memory themselves
     options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials, workers)
     planned = api.plan(study, profile, overrides or ())
     with display(planned.plan, _foretold(planned)) as listener:

@@ -18,6 +18,7 @@ from bakeoff.running.executors import Handle
 from bakeoff.running.foresight import Pace
 from bakeoff.running.guiding import answer, read_rung
 from bakeoff.running.history import AttemptRecord, History, Settings, read_history
+from bakeoff.running.packing import Need, Place
 from bakeoff.running.ranks import (
     VISIBLE,
     collective_fault,
@@ -25,7 +26,6 @@ from bakeoff.running.ranks import (
     rank_environment,
     rank_jobs,
     rank_outcome,
-    visible_devices,
 )
 from bakeoff.running.stage import Stage
 from bakeoff.running.trials import Lived, Turn, ended_state, train_job, write_circumstances
@@ -49,7 +49,7 @@ class Attempt:
         folder: its folder.
         settings: what the machine forced so far.
         history: the attempts before it.
-        slot: which of the runner's places it takes, from 0.
+        place: where it runs.
         started: wall-clock time of its start.
         watch: its processes; None if none were started.
         oom_kills: the kernel's count when it began.
@@ -60,7 +60,7 @@ class Attempt:
     folder: AttemptFolder
     settings: Settings
     history: History
-    slot: int = 0
+    place: Place = field(default_factory=lambda: Place(Need()))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     watch: Watch | None = None
     oom_kills: int = 0
@@ -71,13 +71,13 @@ class Attempt:
         return self.settings.devices or self.turn.trial.recipe.devices
 
 
-def new_attempt(stage: Stage, turn: Turn, slot: int) -> Attempt:
+def new_attempt(stage: Stage, turn: Turn, place: Place) -> Attempt:
     """Make the folder of the next attempt at a trial.
 
     Args:
         stage: the run.
         turn: the trial.
-        slot: which of the runner's places it takes.
+        place: where it runs.
 
     Returns:
         The attempt; no process runs yet.
@@ -91,7 +91,7 @@ def new_attempt(stage: Stage, turn: Turn, slot: int) -> Attempt:
         shutil.rmtree(Path(old) / attempt.checkpoints.name, ignore_errors=True)
     history = replace(history, resume=history.resume[:RESUMABLE])
     settings = history.settings if history.begun else stage.fitting.of(turn.trial)
-    return Attempt(turn, number, attempt, settings, history, slot)
+    return Attempt(turn, number, attempt, settings, history, place)
 
 
 def start(stage: Stage, attempt: Attempt) -> None:
@@ -125,14 +125,12 @@ def start(stage: Stage, attempt: Attempt) -> None:
 
 def _environment(stage: Stage, attempt: Attempt, rank: int) -> dict[str, str]:
     """Trials that run side by side take devices of their own, as far as there are."""
-    devices = visible_devices()
+    devices = attempt.place.devices
     if not devices:
         return {}
-    first = attempt.slot * attempt.ranks % len(devices)
-    turned = devices[first:] + devices[:first]
     if attempt.ranks == 1:
-        return {VISIBLE: turned[0]} if stage.order.workers > 1 else {}
-    return rank_environment(rank, attempt.ranks, turned)
+        return {VISIBLE: devices[0]} if stage.order.workers > 1 else {}
+    return rank_environment(rank, attempt.ranks, devices)
 
 
 def _listen(stage: Stage, attempt: Attempt) -> OnRecord:

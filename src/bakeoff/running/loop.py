@@ -6,6 +6,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain, count, islice
 
 from bakeoff.errors import RunError
 from bakeoff.records.files import write_document
@@ -23,9 +24,10 @@ from bakeoff.running.history import Settings
 from bakeoff.running.interrupts import Interrupted
 from bakeoff.running.keeping import Keeper, drop_checkpoints
 from bakeoff.running.lineage import lacking
+from bakeoff.running.packing import Need, Place, find_place
 from bakeoff.running.plan_run import read_state
 from bakeoff.running.preparing import lacks_stores, prepare_stores
-from bakeoff.running.ranks import rank_outcome
+from bakeoff.running.ranks import rank_outcome, visible_devices
 from bakeoff.running.requests import ALL, cancels, forget_cancels
 from bakeoff.running.stage import Stage
 from bakeoff.running.trials import Turn
@@ -33,6 +35,8 @@ from bakeoff.running.watching import TICK_SECONDS, Cause, Watch
 
 LOOK_SECONDS = 0.1
 REQUESTS_SECONDS = 0.5
+LOOK_AHEAD = 200
+"""Trials of the queue that are asked whether they fit, where those before them do not."""
 
 
 @dataclass
@@ -48,7 +52,7 @@ class Loop:
         keeper: which models stay.
         disk: what watches the disk.
         added: gets the trials that follow where a guide decides on that.
-        running: attempts at work, by their place.
+        running: attempts at work, by number.
         waiting: trials that are begun again after a pause.
         cause: why the whole run stops; None while it goes on.
     """
@@ -150,11 +154,10 @@ class Loop:
                 self._full = full
                 self._stop(Cause.DISK)
                 return
-            turn = self._next()
-            if turn is None:
+            found = self._next()
+            if found is None:
                 return
-            slot = next(place for place in range(self.stage.order.workers) if place not in self.running)
-            self._begin(turn, slot)
+            self._begin(*found)
 
     def _is_more(self) -> bool:
         """Whether anything waits to begin; where nothing does, the guide is asked what follows."""
@@ -181,16 +184,27 @@ class Loop:
             self.queue.append(Turn(trial, trial.id, self._given, max(self._given, guide.total), words))
         self._new = []
 
-    def _next(self) -> Turn | None:
+    def _next(self) -> tuple[Turn, Place] | None:
+        """The first trial that has a place now; one that is too large for what is left lets smaller ones pass."""
         now = time.monotonic()
-        for turn in self.waiting:
-            if turn.not_before <= now:
-                self.waiting.remove(turn)
-                return turn
-        ready = next((turn for turn in self.queue if not self._waits(turn)), None)
-        if ready is not None:
-            self.queue.remove(ready)
-        return ready
+        due = [turn for turn in self.waiting if turn.not_before <= now]
+        refused: set[Need] = set()
+        for turn in chain(due, islice((turn for turn in self.queue if not self._waits(turn)), LOOK_AHEAD)):
+            need = self._need(turn)
+            if need in refused:
+                continue
+            if (place := self._place(need)) is not None:
+                (self.waiting if turn in due else self.queue).remove(turn)
+                return turn, place
+            refused.add(need)
+        return None
+
+    def _need(self, turn: Turn) -> Need:
+        return self.stage.measured.need(turn.trial, turn.trial.recipe.name in self.stage.order.alone)
+
+    def _place(self, need: Need) -> Place | None:
+        running = [attempt.place for attempt in self.running.values()]
+        return find_place(need, running, visible_devices(), self.stage.order.room)
 
     def _waits(self, turn: Turn) -> bool:
         """Whether a trial that it is made of is still to end."""
@@ -199,22 +213,25 @@ class Loop:
         others = (*self.queue, *self.waiting, *(attempt.turn for attempt in self.running.values()))
         return any(other.id in turn.trial.made_of for other in others)
 
-    def _begin(self, turn: Turn, slot: int) -> None:
+    def _begin(self, turn: Turn, place: Place) -> None:
         if not turn.fault and (missing := lacking(self.stage.order.run, turn.trial)):
             turn = replace(turn, fault=missing)
-        attempt = self._prepare(turn, slot)
+        attempt = self._prepare(turn, place)
         self.stage.listener(TrialBegan(turn.trial, turn.number, turn.total, attempt.number))
         if turn.fault:
             self._finish(attempt)
             return
         start(self.stage, attempt)
-        self.running[slot] = attempt
+        self._take_in(attempt)
 
-    def _prepare(self, turn: Turn, slot: int) -> Attempt:
+    def _take_in(self, attempt: Attempt) -> None:
+        self.running[next(number for number in count() if number not in self.running)] = attempt
+
+    def _prepare(self, turn: Turn, place: Place) -> Attempt:
         folder = self.stage.order.run.trial(turn.id)
         if not folder.trial.exists():
             write_document(folder.trial, "trial", TRIAL_VERSION, {"id": turn.id, **turn.trial.model_dump()}, durable=False)
-        return new_attempt(self.stage, turn, slot)
+        return new_attempt(self.stage, turn, place)
 
     def _wait(self) -> None:
         """Wait for an end; a tenth of a second at most, so that signals and logs are seen to."""
@@ -230,15 +247,15 @@ class Loop:
 
     def _look(self) -> None:
         """Read logs and see to limits, and conclude what is over."""
-        over = [slot for slot, attempt in self.running.items() if attempt.watch is not None and attempt.watch.is_over]
+        over = [number for number, attempt in self.running.items() if attempt.watch is not None and attempt.watch.is_over]
         now = time.monotonic()
         if over or now - self._looked >= LOOK_SECONDS:
             self._looked = now
             for attempt in self.running.values():
                 assert attempt.watch is not None
                 attempt.watch.look()
-        for slot in over:
-            self._hand_over(self.running.pop(slot))
+        for number in over:
+            self._hand_over(self.running.pop(number))
 
     def _hand_over(self, ended: Attempt) -> None:
         """Conclude an attempt, and if no more than records is left to be made, begin the next one before that.
@@ -246,14 +263,15 @@ class Loop:
         Syncing takes as long as starting a trial does; so the place does not stand empty meanwhile. What is told is told in
         the order in which it would have happened.
         """
-        if not self._only_records_are_left(ended):
+        place = self._place(self._need(self.queue[0])) if self._only_records_are_left(ended) else None
+        if place is None:
             self._finish(ended)
             return
         turn = self.queue.popleft()
         try:
-            attempt = self._prepare(turn, ended.slot)
+            attempt = self._prepare(turn, place)
             start(self.stage, attempt)
-            self.running[ended.slot] = attempt
+            self._take_in(attempt)
         finally:
             self._finish(ended)
         self.stage.listener(TrialBegan(turn.trial, turn.number, turn.total, attempt.number))
@@ -263,6 +281,8 @@ class Loop:
         if self.cause is not None or self.stage.stop.cause is not None or self.waiting or not self.queue:
             return False
         if self.queue[0].fault or self.queue[0].trial.made_of:
+            return False
+        if self.stage.order.room is not None:  # what this one took decides on the next
             return False
         assert ended.watch is not None
         said = rank_outcome(ended.folder, ended.ranks)
@@ -281,7 +301,7 @@ class Loop:
                 f"the disk is full: {end.decision.outcome.reason} ({end.decision.outcome.where}; {free} bytes are free)"
             )
             self._stop(Cause.DISK)
-        score = self._keep(attempt, end.result) if end.result is not None else None
+        score = self._keep(attempt, end, end.result) if end.result is not None else None
         turn, state = attempt.turn, end.state
         if state.state is State.PRUNED:
             drop_checkpoints(self.stage.order.run.trial(turn.id))
@@ -301,8 +321,9 @@ class Loop:
             TrialGoesOn(turn.trial, turn.number, turn.total, decision.outcome.reason, in_words(decision), end.ending.seconds)
         )
 
-    def _keep(self, attempt: Attempt, result: Result) -> float | None:
-        turn = attempt.turn
+    def _keep(self, attempt: Attempt, end: Conclusion, result: Result) -> float | None:
+        turn, outcome = attempt.turn, end.decision.outcome
+        self.stage.measured.learn(turn.trial, outcome.peak_bytes, outcome.device_peak_bytes)
         self.stage.fitting.learn(turn.trial, attempt.settings)
         drop_checkpoints(self.stage.order.run.trial(turn.id))
         self.disk.learn(turn.id, attempt.watch.seconds if attempt.watch else 0.0)

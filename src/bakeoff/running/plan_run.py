@@ -14,6 +14,7 @@ from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.results import State, TrialState, read_complete
 from bakeoff.records.specs import Plan, TrialSpec
 from bakeoff.running.guiding import Guide
+from bakeoff.running.packing import Room
 from bakeoff.running.warm import WORKER_COMMAND
 from bakeoff.running.watching import Limits
 from bakeoff.study.shape import Limits as StudyLimits
@@ -48,7 +49,9 @@ class RunOrder:
         keep: which models stay after completion: none, best, winner or all.
         lower_is_better: metrics of which the lower score is the better one, by bare name.
         executor: local or inline.
-        workers: trials that run at a time.
+        workers: trials that run at a time, at most.
+        room: what the machine has, where trials are packed by what they take; None where `workers` run whatever they take.
+        alone: recipes beside whose trials none may run, because their speed is measured.
         only: conditions on the trials that are begun, such as `recipe=bce,seed=42`.
         at_most: trials begun at most; None means all.
         again_failed: whether trials that failed before are begun again.
@@ -68,6 +71,8 @@ class RunOrder:
     lower_is_better: frozenset[str] = frozenset()
     executor: str = "local"
     workers: int = 1
+    room: Room | None = None
+    alone: frozenset[str] = frozenset()
     only: tuple[str, ...] = ()
     at_most: int | None = None
     again_failed: bool = False

@@ -22,6 +22,7 @@ from bakeoff.running.loop import Loop
 from bakeoff.running.memory import OomKills, read_fitting
 from bakeoff.running.mending import take_up
 from bakeoff.running.monitoring import Sampler
+from bakeoff.running.packing import read_measured
 from bakeoff.running.plan_run import RunOrder, Selection, read_state, select
 from bakeoff.running.preparing import prepare_stores
 from bakeoff.running.requests import cancels, forget_cancels
@@ -166,7 +167,9 @@ class Session:
         executor = self._executor(order, [*(selection.todo or order.plan.trials), *alike])
         with Sampler(order.run.root) as sampler:
             stop = Stop(self._interrupts, self._clock)
-            stage = Stage(order, executor, stop, listener, sampler, OomKills(), fitting)
+            stage = Stage(
+                order, executor, stop, listener, sampler, OomKills(), fitting, read_measured(order.run, selection.complete)
+            )
             for trial_id, text in damaged:
                 stage.warn("damaged", text, trial_id)
             added: list[TrialSpec] = []

@@ -16,6 +16,7 @@ from bakeoff.running.interrupts import Interrupts
 from bakeoff.running.local import LocalExecutor
 from bakeoff.running.memory import Fitting, OomKills
 from bakeoff.running.monitoring import Sampler
+from bakeoff.running.packing import Measured
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.watching import Stop
 
@@ -34,6 +35,7 @@ class Stage:
         sampler: what watches the trials' use of the machine.
         oom_kills: the kernel's count of processes killed for want of memory.
         fitting: the passes that fitted into memory so far.
+        measured: what trials took of the machine so far.
     """
 
     order: RunOrder
@@ -43,6 +45,7 @@ class Stage:
     sampler: Sampler
     oom_kills: OomKills
     fitting: Fitting
+    measured: Measured
 
     def warn(self, kind: str, text: str, trial: str = "") -> None:
         """Tell the user something early, and keep it in the run folder.
