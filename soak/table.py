@@ -10,6 +10,7 @@ from soak.rows import (
     crashes,
     disks,
     hangs,
+    hostile,
     inputs,
     kills,
     memory,
@@ -150,6 +151,12 @@ ROWS = (
         "canary secrets in environment, study, URLs, exceptions",
         "in no file, log, report or tracker",
         secrets.hide_secrets,
+    ),
+    Row(
+        30,
+        "pickle, torch zip, remote code, archive traversal, symlink as model or data",
+        "refused; nothing ran",
+        hostile.refuse_code,
     ),
     Row(
         31,

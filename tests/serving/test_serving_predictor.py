@@ -28,7 +28,8 @@ from bakeoff.records.serving import Order, Served
 from bakeoff.serving.conversation import converse
 from bakeoff.serving.deciding import scaled_thresholds
 from bakeoff.serving.predictor import Predictor, ahead
-from bakeoff.serving.rows import Texts
+from bakeoff.serving.rows import SPLIT, Texts
+from bakeoff.training.batches import make_batch
 from kept import Kept
 
 EVERY = [("tiny", "full"), ("tiny", "lora"), ("tiny", "probe"), ("pairs", "full"), ("pairs", "lora"), ("pairs", "probe")]
@@ -85,6 +86,19 @@ def test_one_text_alone_gets_what_it_gets_among_others(kept: Kept) -> None:
     together = predictor.predict(Texts(texts)).scores
     alone = np.concatenate([predictor.predict(Texts([text])).scores for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_a_long_text_gets_the_mean_of_its_pieces(kept: Kept) -> None:
+    served = served_of(kept, "tiny", "full")
+    task = served.task.model_copy(update={"max_length": 16, "long_text": "windows", "stride": 4})
+    predictor = Predictor.load(served.model_copy(update={"task": task}))
+    encoded = predictor.encoder.encode(Texts(["day", "a happy day, not a bad night, " * 4, "so good"]))
+    owners = encoded.store.owners_of(SPLIT, encoded.rows)
+    pieces = np.concatenate([predictor.model.logits(make_batch(encoded.store, SPLIT, np.array([row]))) for row in encoded.rows])
+    assert np.bincount(owners)[[0, 2]].tolist() == [1, 1]
+    assert np.bincount(owners)[1] > 3
+    means = [pieces[owners == text].mean(axis=0) for text in range(3)]
+    np.testing.assert_allclose(predictor.outputs(encoded), means, atol=1e-5)
 
 
 def test_blocks_are_answered_in_their_order(kept: Kept) -> None:

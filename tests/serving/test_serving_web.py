@@ -12,15 +12,18 @@ import numpy as np
 import pytest
 
 from asking import Client, every_kind, running, wait_for
+from bakeoff.analysis.scoring import PER_LABEL
+from bakeoff.api.served import Choice, find_served
 from bakeoff.errors import ModelError, RunError
 from bakeoff.records.serving import ServeOrder
 from bakeoff.serving.deciding import Said
 from bakeoff.serving.predictor import Predictor
-from bakeoff.serving.rows import Texts
+from bakeoff.serving.rows import SPLIT, Texts
 from bakeoff.serving.web.guards import POLICY
 from bakeoff.serving.web.server import listen
 from kept import Kept
 from payloads import PAYLOADS
+from questions import CONTEXTS
 
 TOKEN = "0123456789abcdef-token"
 BODY = {"texts": ["what a happy day"]}
@@ -57,6 +60,43 @@ def test_pairs_and_questions(client: Client) -> None:
     for wrong in ({"texts": ["a"], "model": "pairs-lora"}, {"pairs": [["a"]], "model": "pairs-lora"}, {"pairs": [["a", "b"]]}):
         assert client.predict(wrong)[0] == 422
     assert client.predict({**BODY, "pairs": [["a", "b"]]})[0] == 422
+
+
+def test_a_context_of_several_windows(client: Client, order: ServeOrder) -> None:
+    questions = [("where is it?", context) for context in CONTEXTS]
+    status, found = client.predict({"pairs": [list(pair) for pair in questions], "model": "questions-full"})
+    assert status == 200
+    predictor = Predictor.load(order.models[3])
+    texts = Texts([question for question, _ in questions], [context for _, context in questions])
+    assert predictor.encoder.encode(texts).store.sizes[SPLIT] > len(CONTEXTS)
+    assert [row["answer"] for row in found["predictions"]] == predictor.predict(texts).answers
+
+
+def test_adapters_on_one_base_answer_as_each_alone(client: Client, order: ServeOrder) -> None:
+    assert order.models[1].base == order.models[2].base != ""
+    alone = [Predictor.load(order.models[place]) for place in (1, 2)]
+    expected = [alone[0].predict(Texts(["a sad night"])).scores, alone[1].predict(Texts(["a sad night"], ["day"])).scores]
+    bodies = ({"texts": ["a sad night"], "model": "tiny-lora"}, {"pairs": [["a sad night", "day"]], "model": "pairs-lora"})
+    for _ in range(3):
+        for body, scores in zip(bodies, expected, strict=True):
+            status, found = client.predict(body)
+            assert status == 200
+            np.testing.assert_allclose(list(found["predictions"][0]["scores"].values()), scores[0], atol=1e-5)
+
+
+def test_each_label_has_its_own_threshold(kept: Kept, order: ServeOrder) -> None:
+    served = find_served(kept.run.root, Choice("full", "tiny", 1, PER_LABEL)).model_copy(update={"name": "own"})
+    texts = kept.datasets["tiny"].texts("validation")[:40]
+    with running(order.model_copy(update={"models": [served]})) as client:
+        (model,) = json.loads(client.ask("GET", "/models")[2])
+        status, found = client.predict({"texts": texts})
+    assert status == 200
+    thresholds = dict(zip(model["labels"], model["thresholds"], strict=True))
+    assert len(set(thresholds.values())) > 1
+    for row in found["predictions"]:
+        near = {label for label, score in row["scores"].items() if abs(score - thresholds[label]) < 1e-5}
+        above = {label for label, score in row["scores"].items() if score >= thresholds[label]}
+        assert set(row["labels"]) - near == above - near
 
 
 def test_states_and_models(client: Client) -> None:
