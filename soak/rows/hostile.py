@@ -16,8 +16,8 @@ import yaml
 from soak.context import Context, RowResult
 from soak.reference import Study, materials, study_body
 
-REFUSED = (2, 3)
-"""Exit statuses of a refusal: an error, and a check that found something."""
+REFUSED = (2, 3, 4)
+"""Exit statuses of a refusal: an error, a check that found something, a run whose trials failed."""
 
 
 class Runs:
