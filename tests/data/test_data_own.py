@@ -213,3 +213,24 @@ def test_copies_stay_in_one_split_and_a_template_is_no_copy(tmp_path: Path) -> N
     dataset, lines_said, _ = store(tmp_path, "mine.csv", "\n".join(template))
     assert [dataset.size(split) for split in dataset.splits] == [80, 10, 10]
     assert "together" not in lines_said[-1]
+
+
+def test_intensities_become_labels_by_a_threshold(tmp_path: Path) -> None:
+    emotions = ("anger", "fear", "joy", "sadness")
+    lines = ["ID\tTweet\tAffect Dimension\tIntensity Score"]
+    lines += [f"{i}\ttweet of number {i}\t{emotions[i % 4]}\t{i / 100:.3f}" for i in range(100)]
+    columns = Columns(labels=("Affect Dimension",), score="Intensity Score", threshold=0.5)
+    dataset, said, kind = store(tmp_path, "mine.tsv", "\n".join(lines), columns)
+    counts = [dataset.card["splits"][split]["label_counts"] for split in dataset.splits]
+    assert (dataset.labels, kind) == (emotions, "multilabel")
+    assert [sum(each[emotion] for each in counts) for emotion in emotions] == [12, 12, 13, 13]
+    assert "a label holds where the column 'Intensity Score' says at least 0.5 (--threshold to correct)" in said
+    wide = ["text,joy,fear", *(f"row {i},{i / 40},{1 - i / 40}" for i in range(40))]
+    dataset, _, kind = store(tmp_path, "wide.csv", "\n".join(wide), Columns(labels=("joy", "fear"), threshold=0.75))
+    assert kind == "multilabel"
+    assert sum(dataset.card["splits"][split]["label_counts"]["joy"] for split in dataset.splits) == 10
+    with pytest.raises(DataError, match="from which Intensity Score on a label holds") as caught:
+        store(tmp_path, "mine.tsv", "\n".join(lines), Columns(labels=("Affect Dimension",), score="Intensity Score"))
+    assert "threshold" in caught.value.remedy
+    with pytest.raises(DataError, match="'strong' is no number"):
+        store(tmp_path, "mine.tsv", "\n".join([*lines, "x\tone more\tjoy\tstrong"]), columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from study_files import TASKS, FaultsOf, Load
 
-from bakeoff.records.specs import Component
+from bakeoff.records.specs import Component, MixSpec
 
 OVER = Component(name="oversample", version=1, settings={"below": 100, "by": 0.5})
 
@@ -64,3 +64,17 @@ def test_a_kind_of_task_that_is_not_sampled_is_a_fault(faults_of: FaultsOf) -> N
         "tasks: {q: {dataset: squad_v2, kind: qa}}\nrecipes: {a: {loss: cross-entropy, treatment: {sampling: oversample}}}\n"
     )
     assert [fault.problem for fault in faults] == ["the sampling oversample is not for qa tasks"]
+
+
+def test_tf_idf_heeds_a_mix_of_sources_and_nothing_else(load: Load) -> None:
+    study = load(
+        "tasks: {t: {kind: multilabel, sources: {a: {dataset: demo}, b: {dataset: demo}}}, u: {dataset: demo}}\n"
+        "defaults: {treatment: {sampling: null, mix: {temperature: 2.0}}}\n"
+        "recipes:\n  all: {method: tfidf, tasks: [t]}\n  one: {method: tfidf, tasks: [t], treatment: {mix: {sources: [b]}}}\n"
+        "  single: {method: tfidf, tasks: [u]}\n  constant: {method: majority, tasks: [t]}\n"
+    )
+    found = {name: recipe.treatment for name, recipe in study.recipes.items()}
+    assert found["single"] is found["constant"] is None
+    assert found["all"] is not None and found["one"] is not None
+    assert found["all"].mix == MixSpec(temperature=2.0)
+    assert found["one"].mix == MixSpec(temperature=2.0, sources=["b"])

@@ -119,6 +119,7 @@ class MethodCard(Card):
         modules: what only trials of this method import: the warm parent does it for them.
         made_of: the setting that names the recipes whose trials it is made of; empty for one that is made of data alone.
         reads_models: whether it reads the trained models of those trials, beside their outputs.
+        mixes: whether it heeds a mix of sources although it does not train step by step.
     """
 
     kind: ClassVar[Kind] = "method"
@@ -131,6 +132,7 @@ class MethodCard(Card):
     modules: tuple[str, ...] = ()
     made_of: str = ""
     reads_models: bool = False
+    mixes: bool = False
     tasks: tuple[str, ...] = ("multilabel",)
 
 

@@ -157,6 +157,7 @@ METHODS = (
         settings=TfidfSettings,
         needs_model=False,
         trains=False,
+        mixes=True,
         baseline=True,
         deterministic=True,
         tasks=CLASSIFICATION,

@@ -56,6 +56,7 @@ LONGEST_TEXT = 100
     "  bakeoff data import reviews reviews.csv\n"
     "  bakeoff data import reviews reviews.csv --text body --labels stars\n"
     "  bakeoff data import reviews s3://bucket/reviews.parquet               (taken over and hashed; needs s3fs)\n"
+    "  bakeoff data import emoint emoint.tsv --labels emotion --score intensity --threshold 0.5\n"
     "  bakeoff data import tickets tickets/ --labels urgent --labels billing     (a column a label; train.csv, test.csv)",
 )
 def import_(
@@ -74,6 +75,10 @@ def import_(
     separator: Annotated[
         str | None, typer.Option("--separator", help="Own data: what separates labels in a field; none for nothing.")
     ] = None,
+    score: Annotated[str | None, typer.Option("--score", help="Own data: how strongly the label applies, a number.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Own data: the score from which on a label holds.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a dataset's raw files, or data of your own, and store them."""
@@ -86,7 +91,7 @@ def import_(
     if name in registry.cards("dataset"):
         _stored(import_dataset(Home.default(), name, Path(path)), as_json)
         return
-    columns = Columns(text, second, tuple(labels) if labels else None, id_, group, delimiter, separator)
+    columns = Columns(text, second, tuple(labels) if labels else None, id_, group, delimiter, separator, score, threshold)
     dataset, understood = import_own(Home.default(), name, path, columns)
     _stored(dataset, as_json, understood.lines, understood.kind)
 

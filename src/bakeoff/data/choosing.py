@@ -55,6 +55,8 @@ class Columns:
         group: what rows that must stay in one split share.
         delimiter: what separates fields of a text file.
         separator: what separates labels in one column.
+        score: the column that says, as a number, how strongly the label applies.
+        threshold: the score from which on a label holds; without `score`, the columns of the labels are scores themselves.
     """
 
     text: str | None = None
@@ -64,6 +66,8 @@ class Columns:
     group: str | None = None
     delimiter: str | None = None
     separator: str | None = None
+    score: str | None = None
+    threshold: float | None = None
 
 
 def find_named(table: Table, names: Iterable[str]) -> str | None:
@@ -93,7 +97,7 @@ def choose(table: Table, given: Columns) -> Columns:
     Raises:
         DataError: if a column is not there, or it is not clear which is meant.
     """
-    stated = [given.text, given.second, given.id, given.group, *(given.labels or ())]
+    stated = [given.text, given.second, given.id, given.group, given.score, *(given.labels or ())]
     for name in stated:
         if name and name not in table.columns:
             raise DataError(f"there is no column {name!r}", str(table.path), f"one of {', '.join(table.columns)}")
@@ -104,7 +108,7 @@ def choose(table: Table, given: Columns) -> Columns:
         )
     second = given.second if given.second is not None else find_named(table, (n for n in SECOND_NAMES if n != text.lower()))
     ids = given.id or _find_ids(table, text)
-    taken: set[str | None] = {text, second, ids, given.group}
+    taken: set[str | None] = {text, second, ids, given.group, given.score}
     labels = given.labels or _find_labels(table, taken)
     return replace(given, text=text, second=second or None, id=ids, labels=labels)
 
@@ -159,6 +163,9 @@ def describe(chosen: Columns, labels: Labels) -> list[str]:
         said.append(f"second text: the column {chosen.second!r} (--second to correct; --second '' for none)")
     said.append(f"labels: {', '.join(map(repr, (chosen.labels or ())[:4]))}, {labels.form} (--labels to correct): {shown}")
     said.append(f"ids: {f'the column {chosen.id!r}' if chosen.id else 'line numbers'} (columns: {{id: COLUMN}} to correct)")
+    if chosen.threshold is not None:
+        where = f"the column {chosen.score!r}" if chosen.score else "its column"
+        said.append(f"a label holds where {where} says at least {chosen.threshold:g} (--threshold to correct)")
     if chosen.group:
         said.append(f"groups: the column {chosen.group!r}")
     return said

@@ -66,6 +66,19 @@ class Labels:
         places = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)
         return Labels(self.names, self.positions[places], starts, self.form)
 
+    def where(self, holds: NDArray[np.bool_]) -> Labels:
+        """The same, of some rows none.
+
+        Args:
+            holds: whether a row's labels hold, [N].
+
+        Returns:
+            The labels.
+        """
+        counts = np.where(holds, self.counts, 0)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        return Labels(self.names, self.positions[np.repeat(holds, self.counts)], starts, self.form)
+
     def dense(self) -> NDArray[np.uint8]:
         """As a matrix [N, L], 1 where the label applies."""
         targets = np.zeros((len(self.starts) - 1, len(self.names)), dtype=np.uint8)
@@ -102,22 +115,59 @@ def is_indicator(column: Column) -> bool:
     return bool(seen) and seen <= {*YES, *NO} and seen != {""}
 
 
-def from_indicators(columns: Mapping[str, Sequence[Column]]) -> Labels:
+def from_indicators(columns: Mapping[str, Sequence[Column]], threshold: float | None = None) -> Labels:
     """Labels that have a column each.
 
     Args:
         columns: by label its column in each file, each value 0 or 1 or a word for that.
+        threshold: in place of that, the number from which on a label holds.
 
     Returns:
         The labels, in the order of the columns.
+
+    Raises:
+        DataError: if there is a threshold, and a value that is no number.
     """
-    rows = [np.flatnonzero(np.concatenate([_flags(column) for column in some])) for some in columns.values()]
+    rows = [
+        np.flatnonzero(
+            np.concatenate([_flags(column) if threshold is None else numbers_of(name, column) >= threshold for column in some])
+        )
+        for name, some in columns.items()
+    ]
     size = sum(map(len, next(iter(columns.values()))))
     where = np.concatenate(rows)
     order = np.argsort(where, kind="stable")
     positions = np.repeat(np.arange(len(rows), dtype=np.int32), [len(some) for some in rows])[order]
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(where, minlength=size))])
     return Labels(tuple(columns), positions, starts, f"a column a label ({len(columns)})")
+
+
+def numbers_of(name: str, column: Column) -> NDArray[np.float64]:
+    """A column as numbers.
+
+    Args:
+        name: its name, for messages.
+        column: the column.
+
+    Returns:
+        Its values, [N]; what is missing is no number, which is below every threshold.
+
+    Raises:
+        DataError: if a value is something else.
+    """
+    values, codes = column.categories()
+    found = np.full(len(values), np.nan)
+    for place, value in enumerate(values):
+        text = str(value).strip().lower()
+        if value is None or text in ("", "none"):
+            continue
+        try:
+            found[place] = float(text)
+        except ValueError as error:
+            raise DataError(
+                f"{value!r} is no number", f"column {name}", "a score is a number such as 0.479; or leave it empty"
+            ) from error
+    return np.asarray(found[codes], dtype=np.float64)
 
 
 def _flags(column: Column) -> NDArray[np.bool_]:

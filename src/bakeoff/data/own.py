@@ -19,7 +19,7 @@ from bakeoff.data.columns import Column
 from bakeoff.data.dataset import CURRENT_NAME, CURRENT_VERSION, Dataset, open_dataset
 from bakeoff.data.frames import table_of
 from bakeoff.data.grouping import groups_of
-from bakeoff.data.labels import Labels, from_column, from_indicators
+from bakeoff.data.labels import Labels, from_column, from_indicators, numbers_of
 from bakeoff.data.rows import SPLITS
 from bakeoff.data.snapshots import local_copy
 from bakeoff.data.splitting import stratified_split
@@ -173,9 +173,17 @@ def _readable(folder: Path) -> list[Path]:
 
 def _labels(tables: Sequence[Table], chosen: Columns, separator: str | None) -> Labels:
     assert chosen.labels
-    if len(chosen.labels) > 1:
-        return from_indicators({name: [table.columns[name] for table in tables] for name in chosen.labels})
-    return from_column(chosen.labels[0], [table.columns[chosen.labels[0]] for table in tables], separator)
+    if chosen.score is not None and chosen.threshold is None:
+        problem = f"it is not said from which {chosen.score} on a label holds"
+        raise DataError(problem, str(tables[0].path), "say it: --threshold 0.5, or columns: {threshold: 0.5}")
+    columns = {name: [table.columns[name] for table in tables] for name in chosen.labels}
+    if len(columns) > 1 or (chosen.threshold is not None and chosen.score is None):
+        return from_indicators(columns, chosen.threshold if chosen.score is None else None)
+    found = from_column(chosen.labels[0], columns[chosen.labels[0]], separator)
+    if chosen.score is None or chosen.threshold is None:
+        return found
+    scores = np.concatenate([numbers_of(chosen.score, table.columns[chosen.score]) for table in tables])
+    return found.where(scores >= chosen.threshold)
 
 
 def _kept(tables: Mapping[str, Table], chosen: Columns, labels: Labels) -> tuple[NDArray[np.bool_], dict[str, dict[str, int]]]:
@@ -360,5 +368,7 @@ def import_files(home: Home, files: Mapping[str, tuple[str, Any]]) -> None:
     """
     for name, (path, said) in files.items():
         labels = (said.labels,) if isinstance(said.labels, str) else said.labels and tuple(said.labels)
-        columns = Columns(said.text, said.second, labels, said.id, said.group, said.delimiter, said.separator)
+        columns = Columns(
+            said.text, said.second, labels, said.id, said.group, said.delimiter, said.separator, said.score, said.threshold
+        )
         import_own(home, name, path, columns, fresh=False)

@@ -9,14 +9,14 @@ from typing import cast, get_args
 from bakeoff.catalog.cards import Card, LossCard, MethodCard, ModelCard
 from bakeoff.catalog.registry import cards, nearest
 from bakeoff.errors import CatalogError
-from bakeoff.records.specs import Component, Pooling
+from bakeoff.records.specs import Component, Pooling, TreatmentSpec
 from bakeoff.study.components import choose_component, choose_model
 from bakeoff.study.external import EXTERNAL, place_predictions
 from bakeoff.study.faults import Faults, validate
 from bakeoff.study.model import Recipe
 from bakeoff.study.overlay import as_component, merge
 from bakeoff.study.shape import Training
-from bakeoff.study.treatments import resolve_treatment
+from bakeoff.study.treatments import resolve_mix, resolve_treatment
 from bakeoff.study.tree import Node, names_in
 
 DEFAULT_MODEL = "minilm-l6"
@@ -100,6 +100,8 @@ def _check_simple(around: Surroundings, recipe: Node, card: MethodCard) -> None:
     for layer in (recipe, *(recipe.at("on") or recipe.holding({})).entries.values()):
         for key in TRAINED_ONLY if card.needs_model else (*WITH_MODEL_ONLY, *TRAINED_ONLY):
             stated = layer.at(key)
+            if key == "treatment" and card.mixes and stated is not None and set(stated.entries) <= {"mix"}:
+                continue
             if stated is not None:
                 around.faults.add(stated, f"the method {card.name} {why} and takes no {key}", f"leave {key} out", key=True)
 
@@ -164,16 +166,17 @@ def _on_task(around: Surroundings, recipe: Node, task: str) -> Recipe | None:
         _check_simple(around, recipe, card)
     if method and method.name == EXTERNAL:
         method = place_predictions(method, settings.at("method") or recipe, around.folder, around.faults)
+    sources = names_in(around.root.at("tasks", task, "sources"))
+    several = sources if len(sources) > 1 else []
     if card and not card.needs_model:
-        return Recipe(method=method) if method else None
+        mix = resolve_mix(settings.at("treatment", "mix"), several, None, around.faults) if card.mixes and several else None
+        return Recipe(method=method, treatment=TreatmentSpec(mix=mix) if mix else None) if method else None
     model_node = settings.at("model")
     model = choose_model(model_node, around.folder, around.faults) if model_node else None
     if card and not card.trains:
         return Recipe(method=method, model=model, pooling=_pooling(settings, model.name)) if method and model else None
     loss = _component(around, settings, recipe, task, "loss")
     training = _training(settings, around.faults)
-    sources = names_in(around.root.at("tasks", task, "sources"))
-    several = sources if len(sources) > 1 else []
     treatment = resolve_treatment(settings, around.kinds.get(task, ""), card, around.faults, several)
     long_text, place = around.root.at("tasks", task, "long_text"), settings.at("treatment")
     if treatment and place and long_text and long_text.value == "windows":

@@ -181,6 +181,8 @@ class Columns(Entry):
         group: what rows that must stay in one split share.
         delimiter: what separates fields of a text file.
         separator: what separates labels in one column; `none` for nothing.
+        score: the column that says, as a number, how strongly the label applies.
+        threshold: the score from which on a label holds; without `score`, the columns of the labels are scores themselves.
     """
 
     text: Text | None = None
@@ -190,6 +192,8 @@ class Columns(Entry):
     group: Text | None = None
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
     separator: Text | None = None
+    score: Text | None = None
+    threshold: float | None = None
 
 
 class ContextEntry(Entry):

@@ -37,14 +37,24 @@ def resolve_treatment(
             faults.add(place, problem, "augmentation: null", key=True)
         if augmentation.settings.get("examples") == "repeats" and sampling is None:
             faults.add(place, "no sampling draws an example once more, so there are no repeats", "examples: all, or a sampling")
-    mix = _mix(settings.at("treatment", "mix"), sources, sampling, faults)
+    mix = resolve_mix(settings.at("treatment", "mix"), sources, sampling, faults)
     if not (sampling or augmentation or mix):
         return None
     return TreatmentSpec(sampling=sampling, augmentation=augmentation, mix=mix)
 
 
-def _mix(node: Node | None, sources: Sequence[str], sampling: Component | None, faults: Faults) -> MixSpec | None:
-    """How much of each source is drawn."""
+def resolve_mix(node: Node | None, sources: Sequence[str], sampling: Component | None, faults: Faults) -> MixSpec | None:
+    """How much of each source a recipe draws.
+
+    Args:
+        node: what the recipe says of it, all layers merged.
+        sources: names of the task's sources; empty where it has one.
+        sampling: the recipe's sampling.
+        faults: where faults are recorded.
+
+    Returns:
+        The mix; None for none, or where it has faults.
+    """
     if node is None or node.value is None:
         return None
     # the shape's check has reported what is wrong with each layer
