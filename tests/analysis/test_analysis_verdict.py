@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
+from bakeoff.analysis import claims
 from bakeoff.analysis.analyse import analyse
 from bakeoff.analysis.load import read_analysis
 from bakeoff.analysis.verdict import exit_code
-from bakeoff.analysis.verdict_model import Conclusions
+from bakeoff.analysis.verdict_model import ClaimPart, Conclusions
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import Outputs, Result, State, file_entry
+from bakeoff.stats.sides import Sided
 from fabricate import Fabrication, fabricate, make_plan
 
 FIVE = (1, 2, 3, 4, 5)
@@ -143,6 +146,23 @@ def test_of_a_loss_less_is_better(tmp_path: Path) -> None:
     assert task.leader == "asl"
     assert all(pair.direction == "better" for pair in task.pairs if pair.recipe == "asl")
     assert next(pair for pair in task.pairs if (pair.recipe, pair.rival) == ("asl", "bce")).value > 0
+
+
+def test_what_would_decide_is_told_of_the_part_that_leans_to_the_answer() -> None:
+    """Of "within 3%" one part speaks against it and the other was shown long ago: the latter would decide nothing."""
+
+    def part(value: float, refute: float, seeds: int, examples: int) -> ClaimPart:
+        ends = dict.fromkeys(
+            ("low", "high", "wide_low", "wide_high", "score", "rival_score", "ratio", "ratio_low", "ratio_high"), 0
+        )
+        words = {"says": "a is within 3% of b", "contrast": "a − 0.97 × b", "seeds": [3, 3]}
+        needed = {"needed_seeds": seeds, "needed_examples": examples}
+        return ClaimPart.model_validate({"value": value, "support": 1 - refute, "refute": refute, **ends, **words, **needed})
+
+    parts = [part(-0.044, 0.0156, 7, 1269), part(0.081, 0.996, 3, 409)]
+    evidence: dict[str, Any] = {"reviews": SimpleNamespace(gold=range(500))}
+    said = claims._next(claims._Judged(Sided(0.98, 0.0311), []), parts, evidence, any_part=False)
+    assert said.startswith("about 7 seeds or about 1,269 test examples")
 
 
 def test_equal_recipes_are_not_told_apart_and_what_would_decide_is_said(tmp_path: Path) -> None:

@@ -339,10 +339,14 @@ def _next(judged: _Judged, parts: Sequence[ClaimPart], evidence: Mapping[str, Ev
     if lone := _of_seeds(judged, evidence):
         return f"not more seeds: {lone} is made of all of them and stays one replicate; other recipes, or other studies"
     # one part decides an "any of" that leans to hold, and whatever else leans not to
-    enough = any_part is (judged.sides.support <= judged.sides.refute)
+    holds = judged.sides.support <= judged.sides.refute
+    enough = any_part is holds
+    # then only a part that leans that way can: of "within" the one that speaks against it, not the one that is long shown
+    leaning = [part for part in parts if (part.value > 0) is holds or not math.isfinite(part.value)] if enough else []
+    wanted = leaning or parts
     examples = max((len(one.gold) for one in evidence.values()), default=0)
-    open_parts = [part for part in parts if min(part.support, part.refute) * 2 > ALPHA or not math.isfinite(part.value)]
-    return next_words(open_parts or parts, examples, enough)
+    open_parts = [part for part in wanted if min(part.support, part.refute) * 2 > ALPHA or not math.isfinite(part.value)]
+    return next_words(open_parts or wanted, examples, enough)
 
 
 def _observed(asked: Asked, trials: Sequence[TrialAnalysis], place: int) -> ClaimAnswer:
