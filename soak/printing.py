@@ -88,7 +88,8 @@ def keep(tried: Sequence[Tried], peers: Sequence[PeerFound], size: str, seed: in
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "load": round(os.getloadavg()[1], 1),
     }
-    found = environment()
+    # of which source a row is, its commit says
+    found = {key: value for key, value in environment().items() if key != "source"}
     with _only_writer():
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         same_machine = before.get("environment") == found

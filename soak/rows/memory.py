@@ -23,13 +23,15 @@ TOLERANCE = 1e-5
 SEARCHED, TRIES = 9, 10
 STEP_BYTES = 64 << 20
 """About what passes of 32 need more than passes of 8: the unit of the search."""
+RLIMIT_BYTES = 240 << 20
+"""Less than a heap grows by at once (`glibc.malloc.top_pad`): with more, what fits depends on what lay in it before."""
 BATCH, SMALL = 32, 8
 FORCED = f"micro-batch {SMALL} in place of {BATCH}: memory"
 SMALLER = tuple(f"micro-batch {size} " for size in (4, 2, 1))
 CGROUP = Path("/sys/fs/cgroup/memory")
 MAKE_WIDE = """
 import sys, torch, transformers; from bakeoff.testing import models
-models.LAYERS, models.WIDTH, models.HEADS = 4, 256, 8
+models.LAYERS, models.WIDTH, models.HEADS = 8, 128, 8
 models.make_tiny_model(__import__("pathlib").Path(sys.argv[1]), "bert", dropout=0.0)
 """
 
@@ -140,7 +142,7 @@ def _search_limit(
     context: Context, result: RowResult, how: str, variable: str, step: int, expected: tuple[Result, Outputs]
 ) -> None:
     """Look for a limit that strikes and leaves room: too high and nothing happens, too low and not even one example fits."""
-    low, high = 0, 6 * step
+    low, high = 0, 6 * step if how == "cgroup" else min(6 * step, RLIMIT_BYTES)
     for number in range(SEARCHED):
         limit = (low + high) // 2
         study = _study(context, f"{how}-{number}", BATCH)

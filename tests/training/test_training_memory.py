@@ -20,6 +20,7 @@ UNNAMED = RuntimeError("could not create a primitive")
         (RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"), True),
         (OSError(errno.ENOSPC, "No space left on device"), False),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (RuntimeError("unable to mmap 8640008 bytes from file <model.safetensors>: Cannot allocate memory (12)"), True),
         (ValueError("DefaultCPUAllocator"), False),
     ],
 )

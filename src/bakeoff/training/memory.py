@@ -23,6 +23,7 @@ class LackOfMemory(Exception):
 WORDS = (
     "DefaultCPUAllocator",  # torch's CPU allocator
     "std::bad_alloc",  # any C++ code below torch
+    "Cannot allocate memory",  # the system's words, where a file of weights is mapped
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
