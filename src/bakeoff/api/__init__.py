@@ -15,7 +15,7 @@ from bakeoff.api.own_data import Imported, import_data
 from bakeoff.api.predicted_files import FileOptions, open_source, predict_file, predict_path
 from bakeoff.api.predicting import Prediction, Predictor
 from bakeoff.api.provisions import fetch, fetch_model, pack, unpack
-from bakeoff.api.quality import audit, drawn_labels
+from bakeoff.api.quality import audit, dataset_cards, drawn_labels
 from bakeoff.api.reading import analyse, compare, example_texts, report, verdict, write_report
 from bakeoff.api.runs import RunOptions, cancel, choose_folder, clean, find_run, retry, run, run_command, runs, status
 from bakeoff.api.served import Choice, find_served
@@ -48,6 +48,7 @@ __all__ = [
     "choose_folder",
     "clean",
     "compare",
+    "dataset_cards",
     "draw_losses",
     "drawn_labels",
     "drift",

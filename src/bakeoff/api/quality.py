@@ -53,15 +53,62 @@ def audit(
     return found
 
 
+def dataset_cards(name: str, *, profile: str | None = None) -> dict[str, str]:
+    """Write the card of what is used: sources, terms, counts, treatments, fingerprint.
+
+    Args:
+        name: a stored dataset; or a study, whose tasks' data are told of, and what its recipes do to them.
+        profile: of a study, the profile laid over it.
+
+    Returns:
+        Markdown by dataset.
+
+    Raises:
+        DataError: if data are not here.
+        StudyError: if the study has faults.
+    """
+    from bakeoff.data.composing import compose
+    from bakeoff.data.dataset_card import card_text
+    from bakeoff.records.paths import Home
+    from bakeoff.study.planning import needed_compositions
+
+    if not _is_study(Home.default(), name):
+        return {dataset.name: card_text(dataset) for dataset in _datasets(Home.default(), name, profile)}
+    subject = _whole(name, profile, ())
+    treatments: dict[str, dict[str, str]] = {}
+    for trial in subject.plan.trials if subject.plan else ():
+        of = treatments.setdefault(trial.task.fingerprint, {})
+        of.setdefault(trial.recipe.name, _treated(trial))
+    assert subject.study is not None
+    composed = [compose(subject.home, composition) for composition in needed_compositions(subject.study).values()]
+    used = [one for one in (*composed, *subject.whole_datasets.values()) if one.fingerprint in treatments]
+    return {dataset.name: card_text(dataset, treatments[dataset.fingerprint]) for dataset in used}
+
+
+def _treated(trial: TrialSpec) -> str:
+    treatment = trial.recipe.treatment
+    parts = [f"{trial.task.train_limit:,} examples drawn, stratified"] if trial.task.train_limit else []
+    if treatment is not None:
+        named = {"sampling": treatment.sampling, "augmentation": treatment.augmentation}
+        parts += [f"{key} {part.name}@{part.version} {part.settings}" for key, part in named.items() if part]
+        parts += [f"mix {treatment.mix.model_dump(exclude_none=True)}"] if treatment.mix else []
+    return "; ".join(parts) or "none"
+
+
 def _datasets(home: Home, name: str, profile: str | None) -> list[Dataset]:
     """The dataset of a name, or the datasets of a study's tasks, each once."""
-    from bakeoff.data.store import find_dataset, stored_fingerprints
-    from bakeoff.study.loading import built_in_studies
+    from bakeoff.data.store import find_dataset
 
-    is_study = Path(name).suffix in STUDY_SUFFIXES or (name in built_in_studies() and not stored_fingerprints(home, name))
-    if not is_study:
+    if not _is_study(home, name):
         return [find_dataset(home, name)]
     return list(_whole(name, profile, ()).whole_datasets.values())
+
+
+def _is_study(home: Home, name: str) -> bool:
+    from bakeoff.data.store import stored_fingerprints
+    from bakeoff.study.loading import built_in_studies
+
+    return Path(name).suffix in STUDY_SUFFIXES or (name in built_in_studies() and not stored_fingerprints(home, name))
 
 
 def _whole(study: str, profile: str | None, overrides: Sequence[str]) -> Subject:

@@ -31,6 +31,11 @@ app.command(
     help="Show how often the samplings of a study draw each label: meant and realised.\n\n\b\nExample:\n"
     "  bakeoff data draws study.yaml --set recipes.bce.treatment.sampling=oversample",
 )(data_quality.draws)
+app.command(
+    "card",
+    help="Write the card of data as they are used: sources, terms, counts, treatments, fingerprint; as Markdown.\n\n\b\n"
+    "Examples:\n  bakeoff data card goemotions\n  bakeoff data card study.yaml > DATA.md",
+)(data_quality.card)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name; `bakeoff data list` shows them.")]
 LIST_COLUMNS = {
     "name": "name",

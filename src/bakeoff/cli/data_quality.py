@@ -36,6 +36,25 @@ SEVERE_EXIT = 3
 KEPT_EXAMPLES = 20
 
 
+def card(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|STUDY", help="A stored dataset, or a study: the data of each of its tasks.")
+    ],
+    profile: Annotated[str | None, typer.Option("--profile", help="Of a study: the profile laid over it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the card of data as they are used."""
+    from bakeoff.api import dataset_cards
+    from bakeoff.cli.shown import write, write_json
+
+    cards = dataset_cards(name, profile=profile)
+    if as_json:
+        write_json(cards)
+        return
+    for text in cards.values():
+        write(text)
+
+
 def audit(
     name: Annotated[
         str, typer.Argument(metavar="NAME|STUDY", help="A stored dataset, or a study: the data of each of its tasks.")
