@@ -304,13 +304,16 @@ def bench(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     Returns:
         What was measured (see `bakeoff.records.benchmarks.Launch`).
     """
+    from bakeoff.worker.lineage import die_with_parent
+
+    # before anything heavy is imported: what still ran when the command goes on would disturb what is measured then
+    die_with_parent(os.getppid())
+
     from bakeoff.records.benchmarks import BenchOrder
     from bakeoff.records.results import Outputs
     from bakeoff.serving.measuring import Asked, drawn, measure_launch
     from bakeoff.training.arithmetic import settle
-    from bakeoff.worker.lineage import die_with_parent
 
-    die_with_parent(os.getppid())  # what still ran when the command goes on would disturb what is measured then
     order = BenchOrder.read(folder.order)
     settle(order.threads, deterministic=False)
     template = drawn(order, Outputs.read(Path(order.validation)))
