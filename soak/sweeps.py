@@ -44,7 +44,7 @@ STUDY, PROFILE, PHASE = ROOT / "studies" / "lora-pipeline.yaml", "cpu", "sweep"
 MINILM, TINY = "minilm-l6", "tiny"
 ROWS = {
     MINILM: {"train_limit": 64, "validation_limit": 48, "test_limit": 16},
-    TINY: {"train_limit": 256, "validation_limit": 128, "test_limit": 64},
+    TINY: {"train_limit": 256, "validation_limit": 128, "test_limit": 64, "max_length": 64},
 }
 """So few that a trial takes seconds: what is tried is that nothing changes, not what is learned."""
 KILLS, TRIALS, TRIAL_SECONDS = 20, 80, 6.0
