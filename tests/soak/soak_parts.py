@@ -21,5 +21,5 @@ def name_of(row: Row) -> str:
 def check(row: Row, folder: Path) -> None:
     """Try a row at its small size."""
     result = row.run(Context(folder))
-    assert not result.faults
+    assert not result.faults, "\n".join(map(str, result.faults))
     assert result.tried

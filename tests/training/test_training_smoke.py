@@ -144,7 +144,7 @@ def test_a_saved_model_without_its_head_is_found(make_work: MakeWork, monkeypatc
 
 
 def test_a_model_that_is_not_saved_at_all_is_found(make_work: MakeWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(full, "_keep", lambda work, weights: None)
+    monkeypatch.setattr(full, "keep_model", lambda work, weights: None)
     assert "is not saved" in said(run_smoke(make_work(), ["steps"]), "steps")
 
 
