@@ -147,6 +147,9 @@ class Sweeper(Guide):
         Returns:
             Trials; none if the budget is spent, or a grid has no more points.
         """
+        for spec in self.trials:
+            if spec.id not in self._ends:  # completed as the runner before was killed, and put into place when this one began
+                self._read(spec)
         while (pair := self._next_pair()) is not None:
             proposal, specs = self._propose(pair)
             if proposal is None:
