@@ -17,7 +17,7 @@ from typing import Any
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.specs import JobSpec
 from bakeoff.training.progress import Progress
-from bakeoff.worker import jobs, stub, warm
+from bakeoff.worker import jobs, run, stub, warm
 from soak.clockwork import jump_when_told
 
 GATE_SECONDS = 0.005
@@ -129,7 +129,7 @@ def main(words: list[str]) -> int:
     jobs.JOBS["stub"] = run_stub
     jump_when_told()
     if words[0] == "job":
-        return jobs.run_job(Path(words[1]))
+        return run.run_job(Path(words[1]))
     warm.preload = preload
     return warm.serve(words[1:])
 

@@ -104,7 +104,7 @@ def try_stop(template: JobSpec, place: Path, stop: Callable[[], None], expected:
     Returns:
         What is wrong; empty if nothing is.
     """
-    from bakeoff.worker.jobs import run_job
+    from bakeoff.worker.run import run_job
 
     first, second = AttemptFolder(place / "1"), AttemptFolder(place / "2")
     for attempt, job in ((first, template), (second, template.model_copy(update={"resume": [str(first.root)]}))):

@@ -91,11 +91,11 @@ def be_worker(words: list[str]) -> int:
     Returns:
         Its exit status.
     """
-    from bakeoff.worker import jobs
+    from bakeoff.worker import run
     from bakeoff.worker.__main__ import main
 
-    run_job = jobs.run_job
-    jobs.run_job = lambda root: (limit_memory(), run_job(root))[1]  # type: ignore[func-returns-value]
+    run_job = run.run_job
+    run.run_job = lambda root: (limit_memory(), run_job(root))[1]  # type: ignore[func-returns-value]
     return main(words)
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bakeoff.catalog import registry
-from bakeoff.worker import jobs, warm
+from bakeoff.worker import run, warm
 from bakeoff.worker.stub import run_stub
 
 
@@ -17,6 +17,6 @@ def preload(families: list[str]) -> None:
 if __name__ == "__main__":
     assert run_stub
     if sys.argv[1] == "job":
-        sys.exit(jobs.run_job(Path(sys.argv[2])))
+        sys.exit(run.run_job(Path(sys.argv[2])))
     warm.preload = preload
     sys.exit(warm.serve(sys.argv[2:]))

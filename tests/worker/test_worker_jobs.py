@@ -21,7 +21,9 @@ from bakeoff.training.health import Diverged
 from bakeoff.training.memory import LackOfMemory
 from bakeoff.training.progress import Preempted
 from bakeoff.worker.families import exists, modules_of
-from bakeoff.worker.jobs import JOBS, TRACEBACK_LINES, judge, peak_bytes, run_job
+from bakeoff.worker.jobs import JOBS
+from bakeoff.worker.judging import TRACEBACK_LINES, judge
+from bakeoff.worker.run import peak_bytes, run_job
 
 
 def cpu_allocation_error() -> RuntimeError:

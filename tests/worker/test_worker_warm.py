@@ -225,7 +225,8 @@ def test_neither_does_one_with_other_arithmetic(
 ) -> None:
     if not (root / "tokens bert").exists():
         done(parent, new_folder(), prepare_job(dataset, models["bert"], root / "tokens bert"))
-    done(parent, new_folder(), train_job(dataset, "bert", models, root, **changes))
+    outcome = done(parent, new_folder(), train_job(dataset, "bert", models, root, **changes))
+    assert outcome.imported == []
 
 
 def test_a_process_of_its_own_gives_the_same_bytes_as_a_fork(

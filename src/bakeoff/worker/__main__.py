@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     """
     match arguments:
         case ["job", folder]:
-            from bakeoff.worker.jobs import run_job
+            from bakeoff.worker.run import run_job
 
             return run_job(Path(folder))
         case ["warm", *families]:

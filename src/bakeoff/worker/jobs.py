@@ -1,46 +1,22 @@
-"""Run one job and always leave one outcome."""
+"""The kinds of jobs that a child carries out, by name."""
 
 from __future__ import annotations
 
-import errno
 import os
-import re
-import resource
-import sys
-import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import BakeoffError, CollectiveError
-from bakeoff.records.environment import package_versions
+from bakeoff.errors import CollectiveError
 from bakeoff.records.paths import AttemptFolder, TrialFolder
-from bakeoff.records.results import Outcome, State
-from bakeoff.records.secrets import Redactor
 from bakeoff.records.specs import JobSpec
 from bakeoff.training.memory import LackOfMemory, is_lack_of_memory
 from bakeoff.training.progress import Preempted, Progress
-from bakeoff.training.rungs import Pruned
 
 if TYPE_CHECKING:
     from bakeoff.serving.rows import Texts
     from bakeoff.training.work import Work
-
-TRACEBACK_LINES = 30
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENOTCONN)
-
-
-def peak_bytes() -> int:
-    """Largest resident memory of this process so far.
-
-    Returns:
-        Bytes.
-    """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def prepare(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, Any]:  # noqa: ARG001  (every job takes it)
@@ -396,124 +372,3 @@ JOBS: dict[str, Callable[[JobSpec, AttemptFolder, Progress], dict[str, Any]]] = 
     "serve": serve,
     "stub": stub,
 }
-
-
-def _of_torch(error: BaseException, name: str) -> bool:
-    """Whether an error is one of torch's or the training room's, without importing them."""
-    return type(error).__name__ == name and type(error).__module__.split(".")[0] in ("torch", "bakeoff")
-
-
-def disk_fault(error: BaseException) -> str:
-    """Whether an error is the disk's, not ours: one that may be gone when it has been mended.
-
-    Args:
-        error: what the job raised.
-
-    Returns:
-        The system's name for it, such as "ENOSPC"; empty if it is of another kind.
-    """
-    if isinstance(error, OSError) and error.errno is not None:
-        return errno.errorcode[error.errno] if error.errno in DISK_ERRORS else ""
-    # safetensors and NumPy tell a full disk in words of their own
-    text = str(error)
-    is_full = "No space left on device" in text or re.search(r"\d+ requested and \d+ written", text)
-    return "ENOSPC" if is_full else ""
-
-
-def judge(error: BaseException) -> Outcome:  # noqa: PLR0911 - one a kind
-    """What an exception means for the trial.
-
-    Args:
-        error: what the job raised.
-
-    Returns:
-        The outcome, without times.
-    """
-    if isinstance(error, Preempted):
-        return Outcome(state=State.PREEMPTED, reason="it was asked to stop")
-    if isinstance(error, Pruned):
-        return Outcome(state=State.PRUNED, reason=str(error))
-    if _of_torch(error, "Diverged"):
-        norms = ", ".join(f"{norm:.3g}" for norm in getattr(error, "healthy_norms", []))
-        rows = ", ".join(str(row) for row in getattr(error, "rows", [])[:32])
-        examples = f"; rows {rows}" if rows else ""
-        healthy = f"; last finite gradient norms: {norms}" if norms else ""
-        where = f"step {getattr(error, 'step', 0) + 1}{examples}{healthy}"
-        return Outcome(state=State.DIVERGED, reason=str(error), where=where, remedy="a lower learning rate, or fp32")
-    if is_lack_of_memory(error):
-        facts = getattr(error, "facts", {})
-        remedy = "a smaller training.micro_batch_size"
-        return Outcome(state=State.OOM, reason=f"out of memory: {error}", remedy=remedy, facts=facts)
-    if isinstance(error, CollectiveError):
-        lost = {"collective": True}
-        return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy, facts=lost)
-    if isinstance(error, BakeoffError):
-        return Outcome(state=State.FAILED, reason=error.what, where=error.where, remedy=error.remedy)
-    if name := disk_fault(error):
-        where = str(getattr(error, "filename", None) or "")
-        reason, remedy = f"the disk failed: {error}", "mend the disk, or free some of it"
-        return Outcome(state=State.FAILED, reason=reason, where=where, remedy=remedy, facts={"errno": name})
-    text = "".join(traceback.format_exception(error)).splitlines()[-TRACEBACK_LINES:]
-    return Outcome(state=State.FAILED, reason=f"{type(error).__name__}: {error}", traceback="\n".join(text))
-
-
-def run_job(root: Path) -> int:
-    """Run `job.json` of a folder.
-
-    Args:
-        root: the job's folder.
-
-    Returns:
-        0 if an outcome was left, whatever it says.
-    """
-    began = time.monotonic()
-    folder = AttemptFolder(root)
-    known = len(sys.modules)
-    progress = Progress(folder.log)
-    progress.listen()
-    try:
-        job = JobSpec.read(folder.job)
-        facts = JOBS[job.kind](job, folder, progress)
-        outcome = Outcome(state=State.COMPLETE, facts=facts, deviations=[*job.deviations, *facts.pop("deviations", [])])
-    except KeyboardInterrupt as error:
-        outcome = judge(Preempted(str(error)))
-    except Exception as error:
-        outcome = _hide_secrets(judge(error))
-        if outcome.traceback:
-            sys.stderr.write(outcome.traceback + "\n")
-    progress.say("end", state=str(outcome.state))
-    progress.close()
-    outcome.model_copy(
-        update={
-            "seconds": round(time.monotonic() - began, 3),
-            "peak_bytes": peak_bytes(),
-            "device_peak_bytes": _device_peak_bytes(),
-            "imported": _imported_since(known),
-            "machine": {"packages": package_versions(), "device": _device()},
-        }
-    ).write(folder.outcome)
-    return 0
-
-
-def _imported_since(known: int) -> list[str]:
-    """Modules beyond the first ones, which stand in the order of their import; touching all would copy the parent's pages."""
-    return sorted(islice(reversed(sys.modules), max(0, len(sys.modules) - known)))
-
-
-def _hide_secrets(outcome: Outcome) -> Outcome:
-    """An exception's text may hold what the environment or an address holds: none of that is written down."""
-    body = Redactor().values(outcome.model_dump(mode="json"))
-    return Outcome.model_validate({**body, "state": outcome.state})
-
-
-def _device() -> str:
-    """The device that torch used, if torch was used."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return str(torch.cuda.get_device_name())
-    return "cpu"
-
-
-def _device_peak_bytes() -> int:
-    torch = sys.modules.get("torch")
-    return int(torch.cuda.max_memory_reserved()) if torch is not None and torch.cuda.is_initialized() else 0

@@ -51,7 +51,7 @@ ALWAYS = (
     "bakeoff.metrics.single",
     "bakeoff.tasks.tokens",
     "bakeoff.tasks.tokenizer",
-    "bakeoff.worker.jobs",
+    "bakeoff.worker.run",
     "bakeoff.worker.stub",
 )
 
@@ -192,7 +192,7 @@ class Parent:
             nothing = os.open(os.devnull, os.O_RDONLY)
             for opened, standard in ((nothing, 0), (console, 1), (console, 2)):
                 os.dup2(opened, standard)
-            from bakeoff.worker.jobs import run_job
+            from bakeoff.worker.run import run_job
 
             status = run_job(Path(request["folder"]))
             sys.stdout.flush()
