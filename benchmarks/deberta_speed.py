@@ -10,12 +10,10 @@ and must come to the same loss on held-out texts.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import resource
-import sys
 import tempfile
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import numpy as np
 import training_speed as plain
 from bakeoff.running.warm import ENVIRONMENT
 from measuring import child, keep, median_with_interval
+from sides import Course, run_ours, run_trainer
 
 BATCH, WARM_STEPS, VALIDATION, LAYERS = 16, 4, 200, 4
 RATE, HEAD_RATE = 1e-5, 1e-4
@@ -58,10 +57,11 @@ def make_model(folder: Path) -> None:
     DebertaV2Model(config).save_pretrained(folder)
 
 
-def data_of(steps: int) -> dict[str, Any]:
-    """The rows that both sides train on, as tokens."""
-    given = plain.load(steps)  # rows for batches twice as large: enough
-    return given | {"rows": given["rows"][: BATCH * (steps + WARM_STEPS)]}
+def course_of(steps: int) -> Course:
+    """What both sides train on: the plain benchmark's texts, in smaller batches."""
+    whole = plain.course_of(plain.load(steps))  # rows for batches twice as large: enough
+    rows = whole.rows[: BATCH * (steps + WARM_STEPS)]
+    return replace(whole, rows=rows, batch=BATCH, warm_steps=WARM_STEPS, validation=VALIDATION, threads=plain.THREADS)
 
 
 def recipe(precision: str) -> Any:
@@ -75,37 +75,17 @@ def recipe(precision: str) -> Any:
 
 def ours(folder: Path, steps: int, precision: str) -> dict[str, Any]:
     """Train with Bakeoff's loop."""
-    from bakeoff.training.arithmetic import make_accelerator, settle
+    from bakeoff.training.arithmetic import settle
     from bakeoff.training.batches import make_batch
     from bakeoff.training.checks import settle_packing
-    from bakeoff.training.evaluation import outputs_of
-    from bakeoff.training.full import build_model, load_loss
-    from bakeoff.training.loop import Trainer, TrainingData
-    from bakeoff.training.progress import Progress
+    from bakeoff.training.full import build_model
 
     settle(plain.THREADS, True)
-    given, spec = data_of(steps), recipe(precision)
-    dataset, rows = given["dataset"], given["rows"]
-    model = build_model(spec, folder, len(dataset.labels), plain.SEED)
-    if note := settle_packing(model, make_batch(given["store"], "train", rows[:BATCH])):
+    course, spec = course_of(steps), recipe(precision)
+    model = build_model(spec, folder, len(course.dataset.labels), plain.SEED)
+    if note := settle_packing(model, make_batch(course.store, "train", course.rows[:BATCH])):
         raise SystemExit(note)
-    targets = dataset.targets("train", rows).astype(np.float32)
-    accelerator = make_accelerator(spec.training, "deberta-v2")
-    with tempfile.TemporaryDirectory() as place:
-        progress = Progress(Path(place) / "log.jsonl")
-        data = TrainingData(given["store"], rows, targets)
-        loss = load_loss(spec.loss, targets)
-        trainer = Trainer(model, spec.training, data, loss, plain.SEED, accelerator.autocast, progress)
-        model.train()
-        began = 0.0
-        for step in range(trainer.total_steps):
-            if step == WARM_STEPS:
-                began = time.perf_counter()
-            trainer.step(step, rows[step * BATCH : (step + 1) * BATCH])
-        seconds = time.perf_counter() - began
-        chosen = np.arange(VALIDATION)
-        logits = outputs_of(model, accelerator.autocast, given["store"], "validation", chosen, progress)
-    return {"seconds": seconds, "validation_loss": plain.bce_of(logits, dataset.targets("validation", chosen))}
+    return run_ours(course, spec, model)
 
 
 def peer_model(folder: Path, labels: int) -> Any:
@@ -135,61 +115,12 @@ def peer_model(folder: Path, labels: int) -> Any:
 def peer(folder: Path, steps: int) -> dict[str, Any]:
     """Train with transformers' Trainer at its defaults, on the same batches."""
     import torch
-    from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 
     torch.set_num_threads(plain.THREADS)
     torch.manual_seed(plain.SEED)
-    given = data_of(steps)
-    dataset, store, rows = given["dataset"], given["store"], given["rows"]
-
-    def examples(split: str, chosen: Any) -> list[dict[str, Any]]:
-        gold = dataset.targets(split, chosen).astype(np.float32)
-        return [
-            {"input_ids": store.gather(split, np.array([row])).tolist(), "labels": labels.tolist()}
-            for row, labels in zip(chosen, gold, strict=True)
-        ]
-
-    class Clock(TrainerCallback):
-        began = ended = 0.0
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step == WARM_STEPS:
-                self.began = time.perf_counter()
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.ended = time.perf_counter()
-
-    class InOrder(Trainer):
-        def _get_train_sampler(self, *unused: Any) -> Any:
-            return torch.utils.data.SequentialSampler(self.train_dataset)
-
-    clock, model = Clock(), peer_model(folder, len(dataset.labels))
-    plain.RATE, plain.HEAD_RATE = RATE, HEAD_RATE
-    with tempfile.TemporaryDirectory() as place:
-        arguments = TrainingArguments(
-            place,
-            num_train_epochs=1,
-            per_device_train_batch_size=BATCH,
-            per_device_eval_batch_size=BATCH,
-            report_to="none",
-            save_strategy="no",
-            disable_tqdm=True,
-            use_cpu=True,
-        )
-        trainer = InOrder(
-            model=model,
-            args=arguments,
-            train_dataset=examples("train", rows),
-            data_collator=DataCollatorWithPadding(given["tokenizer"]),
-            optimizers=plain.optimizer_of(model, len(rows) // BATCH),
-            callbacks=[clock],
-        )
-        with contextlib.redirect_stdout(sys.stderr):
-            trainer.train()
-            chosen = np.arange(VALIDATION)
-            found = trainer.predict(examples("validation", chosen))
-    loss = plain.bce_of(found.predictions, dataset.targets("validation", chosen))
-    return {"seconds": clock.ended - clock.began, "validation_loss": loss}
+    course = course_of(steps)
+    model = peer_model(folder, len(course.dataset.labels))
+    return run_trainer(course, model, plain.optimizer_of(model, len(course.rows) // BATCH, RATE, HEAD_RATE))
 
 
 def be_child(told: dict[str, Any]) -> None:
@@ -231,8 +162,8 @@ def main() -> None:
         )
         for side in ("fp32", "bf16")
     }
-    given = data_of(options.steps)
-    tokens = float(np.mean(given["store"].lengths("train", given["rows"])))
+    course = course_of(options.steps)
+    tokens = float(np.mean(course.store.lengths("train", course.rows)))
     body = {"ratios": ratios, "mean_tokens": tokens, "layers": LAYERS, "threads": options.threads, "runs": runs}
     command = f"python benchmarks/deberta_speed.py --pairs {options.pairs} --steps {options.steps} --threads {options.threads}"
     kept = keep("deberta_speed", command, body)

@@ -9,11 +9,9 @@ to 128. With `default` Bakeoff is given the same batches; `grouped` chooses its 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import resource
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import numpy as np
 
 from bakeoff.running.warm import ENVIRONMENT
 from measuring import child, keep, median_with_interval
+from sides import Course, run_ours, run_trainer
 
 THREADS, BATCH, MAX_LENGTH, WARM_STEPS, VALIDATION = 2, 32, 128, 6, 1000
 RATE, HEAD_RATE, SEED = 1e-4, 1e-3, 42
@@ -84,40 +83,21 @@ def recipe(precision: str) -> Any:
     )
 
 
+def course_of(given: dict[str, Any]) -> Course:
+    """What `load` found, as both sides take it."""
+    parts = (given[key] for key in ("dataset", "store", "tokenizer", "rows"))
+    return Course(*parts, batch=BATCH, warm_steps=WARM_STEPS, validation=VALIDATION, threads=THREADS, seed=SEED)
+
+
 def ours(steps: int, precision: str) -> dict[str, Any]:
     """Train with Bakeoff's loop."""
-    from bakeoff.training.arithmetic import make_accelerator, settle
-    from bakeoff.training.evaluation import outputs_of
-    from bakeoff.training.full import build_model, load_loss
-    from bakeoff.training.loop import Trainer, TrainingData
-    from bakeoff.training.progress import Progress
+    from bakeoff.training.arithmetic import settle
+    from bakeoff.training.full import build_model
 
     settle(THREADS, True)
     given, spec = load(steps), recipe(precision)
-    dataset, rows = given["dataset"], given["rows"]
-    model = build_model(spec, given["folder"], len(dataset.labels), SEED)
-    targets = dataset.targets("train", rows).astype(np.float32)
-    accelerator = make_accelerator(spec.training, "bert")
-    with tempfile.TemporaryDirectory() as folder:
-        progress = Progress(Path(folder) / "log.jsonl")
-        data = TrainingData(given["store"], rows, targets)
-        trainer = Trainer(model, spec.training, data, load_loss(spec.loss, targets), SEED, accelerator.autocast, progress)
-        model.train()
-        began = 0.0
-        for step in range(trainer.total_steps):
-            if step == WARM_STEPS:
-                began = time.perf_counter()
-            trainer.step(step, rows[step * BATCH : (step + 1) * BATCH])
-        seconds = time.perf_counter() - began
-        chosen = np.arange(VALIDATION)
-        logits = outputs_of(model, accelerator.autocast, given["store"], "validation", chosen, progress)
-    return {"seconds": seconds, "validation_loss": bce_of(logits, dataset.targets("validation", chosen))}
-
-
-def bce_of(logits: Any, gold: Any) -> float:
-    """Mean binary cross-entropy in float64."""
-    x, y = np.asarray(logits, dtype=np.float64), np.asarray(gold, dtype=np.float64)
-    return float(np.mean(np.logaddexp(0, x) - y * x))
+    model = build_model(spec, given["folder"], len(given["dataset"].labels), SEED)
+    return run_ours(course_of(given), spec, model)
 
 
 def peer_model(folder: Path, labels: int) -> Any:
@@ -145,7 +125,7 @@ def peer_model(folder: Path, labels: int) -> Any:
     return MeanPooled()
 
 
-def optimizer_of(model: Any, total_steps: int) -> tuple[Any, Any]:
+def optimizer_of(model: Any, total_steps: int, rate: float = RATE, head_rate: float = HEAD_RATE) -> tuple[Any, Any]:
     """The recipe's AdamW and cosine schedule for the Trainer."""
     import torch
 
@@ -156,7 +136,7 @@ def optimizer_of(model: Any, total_steps: int) -> tuple[Any, Any]:
     for parameter in model.parameters():
         groups.setdefault((id(parameter) in head, parameter.ndim > 1), []).append(parameter)
     settings = [
-        {"params": found, "lr": HEAD_RATE if is_head else RATE, "weight_decay": 0.01 if is_matrix else 0.0}
+        {"params": found, "lr": head_rate if is_head else rate, "weight_decay": 0.01 if is_matrix else 0.0}
         for (is_head, is_matrix), found in groups.items()
     ]
     optimizer = torch.optim.AdamW(settings, fused=True)
@@ -166,67 +146,18 @@ def optimizer_of(model: Any, total_steps: int) -> tuple[Any, Any]:
 def peer(steps: int, kind: str) -> dict[str, Any]:
     """Train with transformers' Trainer."""
     import torch
-    from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
+    from transformers import DataCollatorWithPadding
 
     torch.set_num_threads(THREADS)
     torch.manual_seed(SEED)
     given = load(steps)
-    dataset, store, rows = given["dataset"], given["store"], given["rows"]
-
-    def examples(split: str, chosen: Any) -> list[dict[str, Any]]:
-        gold = dataset.targets(split, chosen).astype(np.float32)
-        return [
-            {"input_ids": store.gather(split, np.array([row])).tolist(), "labels": labels.tolist()}
-            for row, labels in zip(chosen, gold, strict=True)
-        ]
-
-    class Clock(TrainerCallback):
-        began = ended = 0.0
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.global_step == WARM_STEPS:
-                self.began = time.perf_counter()
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.ended = time.perf_counter()
-
-    class InOrder(Trainer):
-        def _get_train_sampler(self, *unused: Any) -> Any:
-            return torch.utils.data.SequentialSampler(self.train_dataset)
-
-    clock = Clock()
-    grouped, padded = kind == "grouped", kind == "padded"
-    collator = DataCollatorWithPadding(
-        given["tokenizer"], padding="max_length" if padded else True, max_length=MAX_LENGTH if padded else None
-    )
-    model = peer_model(given["folder"], len(dataset.labels))
-    with tempfile.TemporaryDirectory() as folder:
-        extra = {"train_sampling_strategy": "group_by_length", "bf16": True} if grouped else {}
-        arguments = TrainingArguments(
-            folder,
-            num_train_epochs=1,
-            per_device_train_batch_size=BATCH,
-            per_device_eval_batch_size=BATCH,
-            report_to="none",
-            save_strategy="no",
-            disable_tqdm=True,
-            use_cpu=True,
-            **extra,
-        )
-        trainer = (Trainer if grouped else InOrder)(
-            model=model,
-            args=arguments,
-            train_dataset=examples("train", rows),
-            data_collator=collator,
-            optimizers=optimizer_of(model, len(rows) // BATCH),
-            callbacks=[clock],
-        )
-        with contextlib.redirect_stdout(sys.stderr):
-            trainer.train()
-            chosen = np.arange(VALIDATION)
-            found = trainer.predict(examples("validation", chosen))
-    loss = bce_of(found.predictions, dataset.targets("validation", chosen))
-    return {"seconds": clock.ended - clock.began, "validation_loss": loss}
+    model = peer_model(given["folder"], len(given["dataset"].labels))
+    optimizers = optimizer_of(model, len(given["rows"]) // BATCH)
+    if kind == "grouped":
+        own = {"train_sampling_strategy": "group_by_length", "bf16": True}
+        return run_trainer(course_of(given), model, optimizers, in_order=False, **own)
+    padded = DataCollatorWithPadding(given["tokenizer"], padding="max_length", max_length=MAX_LENGTH)
+    return run_trainer(course_of(given), model, optimizers, padded if kind == "padded" else None)
 
 
 def gemm_rate(precision: str) -> float:
