@@ -50,11 +50,12 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_an_export_stands_with_its_record_and_its_card(kept: Kept) -> None:
     told: list[str] = []
+    before = list(Home.default().jobs.glob("export-*"))
     choice, options = api.Choice("lora", "tiny", 1), api.ExportOptions(("merged", "adapter"), threads=1)
     found = api.export(kept.run.root, choice, options, told.append)
     assert told == ["done"]
     assert [one.form for one in found] == ["merged", "adapter"]
-    assert not list(Home.default().jobs.glob("export-*"))
+    assert list(Home.default().jobs.glob("export-*")) == before
     for one in found:
         assert one.folder.parent.parent == kept.run.exports
         record = Export.read(one.folder / "bakeoff.json")

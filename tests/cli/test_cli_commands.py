@@ -155,8 +155,9 @@ def test_logs_find_a_trial_by_a_part_of_its_id(call: Call, study: str) -> None:
 
 
 def test_data_commands(call: Call, study: str, tmp_path: Path) -> None:
-    listed = json.loads(call("data", "list", "--json").out)
-    assert [entry["name"] for entry in listed] == list(registry.cards("dataset"))
+    listed = [entry["name"] for entry in json.loads(call("data", "list", "--json").out)]
+    # data of one's own, such as other tests here store, stand behind those that Bakeoff knows
+    assert listed[: len(registry.cards("dataset"))] == list(registry.cards("dataset"))
     assert "demo" in call("data", "list").out
     shown = json.loads(call("data", "show", "demo", "--json").out)
     table = call("data", "show", "demo").out

@@ -19,6 +19,7 @@ from kept import make_run
 
 def test_a_real_process_answers(tmp_path: Path, hostile_path: Path) -> None:
     kept = make_run(tmp_path, tasks=("tiny",), recipes=("full",))
+    before = list(Home.default().jobs.glob("predict-*"))
     with api.Predictor(kept.run.root, recipe="full", threads=1) as predictor:
         found = predictor.predict(["what a happy day", "a quiet night"])
         assert set(found[0].scores) == {"joy", "anger", "calm"}
@@ -27,7 +28,7 @@ def test_a_real_process_answers(tmp_path: Path, hostile_path: Path) -> None:
         assert api.predict_path(predictor, hostile_path / "rows.csv", hostile_path / "out.jsonl") == 2
         rows = [json.loads(line) for line in (hostile_path / "out.jsonl").read_text().splitlines()]
         assert [(row["id"], row["scores"]) for row in rows] == [("7", found[0].scores), ("8", found[1].scores)]
-    assert not list(Home.default().jobs.glob("predict-*"))  # what went well leaves nothing behind
+    assert list(Home.default().jobs.glob("predict-*")) == before  # what went well leaves nothing behind
 
 
 @pytest.fixture
