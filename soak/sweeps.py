@@ -9,8 +9,8 @@
 It carries out `studies/lora-pipeline.yaml` with few rows: 15 proposals for each of two methods on MRPC and RTE, the best
 again with fresh seeds, and the final phase with what `best.yaml` holds. Each run is the command line's own, with one worker.
 Kills are SIGKILL of the runner, at trials drawn at random over the run and at a random moment within them.
-`results/sweep-MODEL.json` keeps what was found; the exit status is 0 if all holds. It needs MRPC, RTE, MiniLM and Optuna:
-`bakeoff fetch studies/lora-pipeline.yaml`.
+`results/sweep-MODEL.json` keeps what was found; the exit status is 0 if all holds, and 2 if a run did not come to its end: then
+nothing is kept, and its own words say why. It needs MRPC, RTE, MiniLM and Optuna: `bakeoff fetch studies/lora-pipeline.yaml`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ KILLS, TRIALS, TRIAL_SECONDS = 20, 80, 6.0
 UNDISTURBED, KILLED, COMPARE = "undisturbed", "killed", "compare"
 KILLS_FILE = "kills.json"
 PATIENCE_SECONDS = 7200.0
+SAID = 2000
+"""Of what a run said that did not end well, so many characters from the end are kept."""
 
 
 @dataclass(frozen=True)
@@ -262,28 +264,54 @@ def main(words: Sequence[str]) -> int:
     print(f"in {place}", flush=True)
     parts = [name for name in (UNDISTURBED, KILLED) if asked.part in ("all", name)]
     imports = Imports(place / "imports", "bert", "method:lora") if asked.model == TINY and parts else None
-    for name in parts:
-        carry_out(study_at(place, name, asked, client_of(imports.socket) if imports else ()), asked, place / f"{name}.json")
+    worker = client_of(imports.socket) if imports else ()
+    went_well = [carry_out(study_at(place, name, asked, worker), asked, place / f"{name}.json") for name in parts]
     if imports is not None:
         imports.close()
-    return compare(place, asked) if asked.part in ("all", COMPARE) else 0
+    return compare(place, asked) if asked.part in ("all", COMPARE) else int(not all(went_well))
 
 
-def carry_out(study: Study, asked: argparse.Namespace, told: Path) -> None:
+def carry_out(study: Study, asked: argparse.Namespace, told: Path) -> bool:
     """Carry one of the two runs out to its end.
 
     Args:
         study: the study; it is killed if its run folder is that of the killed one.
         asked: the command line.
         told: gets how it went.
+
+    Returns:
+        Whether it came to a good end; if not, all that it said last is printed.
     """
     began, killed = time.monotonic(), list[dict[str, Any]]()
     if study.run.name == KILLED:
         killed = kill(study, Kills(asked.kills, seed=asked.seed), lambda line: print(line, flush=True))
     ended = study.start().wait(PATIENCE_SECONDS)
-    body = {"kills": killed, "exit": ended.exit, "seconds": round(time.monotonic() - began, 1)}
+    said = ended.err[-SAID:] if ended.exit else ""
+    body = {"kills": killed, "exit": ended.exit, "seconds": round(time.monotonic() - began, 1), "said": said}
     told.write_text(json.dumps(body), encoding="utf-8")
-    print(f"{told.stem}: exit {ended.exit} after {body['seconds']} s{ended.err[-500:] if ended.exit else ''}", flush=True)
+    print(f"{told.stem}: exit {ended.exit} after {body['seconds']} s{said and f', it said:{chr(10)}{said}'}", flush=True)
+    return ended.exit == 0
+
+
+def read_ends(place: Path, names: Sequence[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """How the runs ended.
+
+    Args:
+        place: holds them.
+        names: of the runs.
+
+    Returns:
+        What `carry_out` told of each that was carried out, and a line for each of which there is nothing to compare.
+    """
+    told, lacking = dict[str, dict[str, Any]](), []
+    for name in names:
+        if not (path := place / f"{name}.json").exists():
+            lacking.append(f"{name}: it was not carried out (--part {name})")
+            continue
+        told[name] = one = json.loads(path.read_text(encoding="utf-8"))
+        if one["exit"] or not RunFolder(place / name).best.exists():
+            lacking.append(f"{name}: it ended with {one['exit']}{one['said'] and ': '}{one['said'].strip()}")
+    return told, lacking
 
 
 def compare(place: Path, asked: argparse.Namespace) -> int:
@@ -294,20 +322,37 @@ def compare(place: Path, asked: argparse.Namespace) -> int:
         asked: the command line.
 
     Returns:
-        0 if all holds.
+        0 if all holds; 2 if a run did not come to its end, so that there is nothing to compare: its own words are printed.
     """
     runs = {name: RunFolder(place / name) for name in (UNDISTURBED, KILLED)}
-    told = {name: json.loads((place / f"{name}.json").read_text(encoding="utf-8")) for name in runs}
+    told, lacking = read_ends(place, list(runs))
+    if lacking:
+        print("\n".join(["there is nothing to compare:", *lacking]))
+        return 2
     found = {name: describe(run) for name, run in runs.items()}
     faults = differences(*runs.values())
     for name, one in found.items():
         faults += [f"{name}: {fault}" for fault in faults_of_sweep(one, 4 * asked.proposals)]
-        faults += [f"{name}: it ended with {told[name]['exit']}"] if told[name]["exit"] else []
     if (made := len(told[KILLED]["kills"])) != asked.kills:
         faults.append(f"it was killed {made} times in place of {asked.kills}")
+    return keep(asked, runs, faults, {name: {**told[name], **found[name]} for name in runs})
+
+
+def keep(asked: argparse.Namespace, runs: dict[str, RunFolder], faults: list[str], found: dict[str, dict[str, Any]]) -> int:
+    """Keep and print what was found.
+
+    Args:
+        asked: the command line.
+        runs: the two runs by name.
+        faults: a line for whatever does not hold.
+        found: how each of them went, and what it came to.
+
+    Returns:
+        0 if all holds.
+    """
+    options = f"--model {asked.model} --kills {asked.kills} --proposals {asked.proposals} --seed {asked.seed}"
     body = {
-        "command": f"python -m soak.sweeps --model {asked.model} --kills {asked.kills} --proposals {asked.proposals}"
-        f" --seed {asked.seed}",
+        "command": f"python -m soak.sweeps {options}",
         "commit": commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
@@ -317,7 +362,7 @@ def compare(place: Path, asked: argparse.Namespace) -> int:
         "held": not faults,
         "faults": faults,
         "results_compared": len(result_hashes(runs[UNDISTURBED])),
-        **{name: {**told[name], **found[name]} for name in runs},
+        **{name: {key: value for key, value in one.items() if key != "said"} for name, one in found.items()},
     }
     path = RESULTS / f"sweep-{asked.model}.json"
     path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")

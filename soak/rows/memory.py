@@ -112,7 +112,7 @@ def _peak(study: Study) -> int:
 
 
 def _own_group() -> Path:
-    """Our memory cgroup of version 1: the runner looks at the counter of killings there and below."""
+    """Our memory cgroup of version 1, below which the runner gets one of its own: it looks at the counter of that."""
     lines = Path("/proc/self/cgroup").read_text().splitlines()
     own = next((line.split(":", 2)[2] for line in lines if ":memory:" in line), "/nowhere")
     return CGROUP / own.lstrip("/")

@@ -126,12 +126,24 @@ def test_each_killing_answers_for_one_process(tmp_path: Path) -> None:
     assert not kills.claim(9)  # they were before this process began
 
 
-def test_the_counters_of_both_versions_are_found_with_their_parents(tmp_path: Path) -> None:
-    one = tmp_path / "memory" / "a" / "b" / "memory.oom_control"
-    two = [tmp_path / "u" / "memory.events", tmp_path / "u" / "v" / "memory.events"]
-    for path in (one, *two):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    assert cgroup_files("9:name=systemd:/\n4:memory:/a/b\n1:cpu,cpuacct:/a\n", tmp_path) == [one]
-    assert cgroup_files("0::/u/v\n", tmp_path) == [two[1], two[0]]
-    assert cgroup_files("", tmp_path) == []
+@pytest.mark.parametrize(
+    ("own", "files", "found"),
+    [
+        ("9:name=systemd:/\n4:memory:/a/b\n1:cpu,cpuacct:/a\n", ["memory/a/b/memory.oom_control"], 0),
+        # a neighbour's killings are counted above us, by version 2 of cgroups
+        ("0::/u/v\n", ["u/memory.events", "u/v/memory.events"], 1),
+        ("0::/u/v\n", ["u/v/memory.events", "u/v/memory.events.local", "u/memory.events.local"], 1),
+        # and by version 1 only those of processes that live there
+        ("4:memory:/a/b\n", ["memory/memory.oom_control", "memory/a/memory.oom_control", "memory/a/b/memory.oom_control"], 2),
+        # a container that has the name of its cgroup outside of it
+        ("0::/outer/name\n", ["memory.events"], 0),
+        ("4:memory:/outer/name\n", ["memory.events", "memory/memory.oom_control"], 1),
+        ("0::/u/v\n", [], None),
+        ("", ["memory.events"], None),
+    ],
+)
+def test_only_the_counter_of_our_own_cgroup_is_asked(tmp_path: Path, own: str, files: list[str], found: int | None) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert cgroup_files(own, tmp_path) == ([] if found is None else [tmp_path / files[found]])

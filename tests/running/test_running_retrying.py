@@ -37,6 +37,13 @@ def attempts(order: RunOrder, number: int = 0) -> list[int]:
     return order.run.trial(order.plan.trials[number].id).attempt_numbers()
 
 
+def endings(order: RunOrder, number: int = 0) -> list[tuple[str, str]]:
+    """What each attempt came to and what followed, so that an attempt too many says why."""
+    folder = order.run.trial(order.plan.trials[number].id)
+    records = [AttemptRecord.read(folder.attempt(one).ending) for one in folder.attempt_numbers()]
+    return [(record.reason, record.then) for record in records]
+
+
 @pytest.mark.parametrize("how", ["once killed", "once segfault", "once exit", "once silent", "once torn", "once io"])
 def test_what_the_machine_broke_goes_on_from_its_checkpoint(make_order: MakeOrder, how: str) -> None:
     order = make_order(how, limits=ONE)
@@ -60,14 +67,16 @@ def test_what_the_machine_broke_goes_on_from_its_checkpoint(make_order: MakeOrde
 
 def test_the_machine_may_break_a_trial_so_often_and_no_more(make_order: MakeOrder) -> None:
     order = make_order("killed", "ok", limits=replace(ONE, retries=2))
+    killed = "killed by signal 9 (SIGKILL)"
+    chain = [(killed, RETRY), (killed, RETRY), (f"{killed} (the last of 3 attempts that the machine broke)", END)]
     summary, _ = run(order)
+    assert endings(order) == chain
+    assert endings(order, 1) == [("", END)]
     assert summary.counts == {State.FAILED: 1, State.COMPLETE: 1}
-    assert attempts(order) == [1, 2, 3]
-    state = TrialState.read(order.run.trial(order.plan.trials[0].id).state)
-    assert state.reason == "killed by signal 9 (SIGKILL) (the last of 3 attempts that the machine broke)"
+    assert TrialState.read(order.run.trial(order.plan.trials[0].id).state).reason == chain[-1][0]
     # a user's word begins a new chain
     run(replace(order, again_failed=True))
-    assert attempts(order) == [1, 2, 3, 4, 5, 6]
+    assert endings(order) == 2 * chain
 
 
 @pytest.mark.parametrize("how", ["fail", "hang"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 from soak.reference import Study, materials, recipe
-from soak.sweeps import KILLED, UNDISTURBED, Kills, describe, differences, faults_of_sweep, kill
+from soak.sweeps import KILLED, UNDISTURBED, Kills, compare, describe, differences, faults_of_sweep, kill, read_arguments
 
 PROPOSALS = 4
 SWEEP: dict[str, Any] = {
@@ -49,3 +51,15 @@ def test_a_sweep_that_is_killed_ends_as_one_that_is_not(tmp_path: Path) -> None:
     shutil.copytree(attempts / str(max(map(int, (path.name for path in attempts.iterdir())))), attempts / "99")
     assert "1 trials completed twice" in faults_of_sweep(describe(killed.folder), PROPOSALS)
     assert f"{PROPOSALS} proposals in place of 9" in faults_of_sweep(describe(killed.folder), 9)
+
+
+def test_where_a_run_did_not_come_to_its_end_its_own_words_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "the dataset mrpc is not here\nremedy: bakeoff fetch STUDY downloads it\n"
+    (tmp_path / f"{UNDISTURBED}.json").write_text(json.dumps({"kills": [], "exit": 2, "seconds": 1.0, "said": said}))
+    assert compare(tmp_path, read_arguments([])) == 2
+    assert capsys.readouterr().out.splitlines() == [
+        "there is nothing to compare:",
+        "undisturbed: it ended with 2: the dataset mrpc is not here",
+        "remedy: bakeoff fetch STUDY downloads it",
+        "killed: it was not carried out (--part killed)",
+    ]

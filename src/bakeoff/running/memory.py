@@ -10,6 +10,7 @@ from bakeoff.records.specs import TrialSpec
 from bakeoff.running.history import Settings, read_ending
 
 CGROUPS = Path("/sys/fs/cgroup")
+VERSION_1, VERSION_2 = ("memory.oom_control",), ("memory.events.local", "memory.events")
 EVALUATION_TOKENS = 4096
 """Tokens of an evaluation's pass where nothing else is said; the training room's default."""
 
@@ -17,32 +18,34 @@ Shape = tuple[str, int, int, str, bool]
 
 
 def cgroup_files(own: str, root: Path = CGROUPS) -> list[Path]:
-    """The files that count this process's cgroup's killings for want of memory, and its parents'.
+    """The files that count the killings for want of memory in this process's own cgroup.
+
+    Whoever was killed is counted in its own cgroup, whichever limit was passed. The counters of those above say nothing of
+    us: of version 2 they have the killings of every neighbour in them, of version 1 only those of their own processes.
 
     Args:
         own: content of `/proc/self/cgroup`.
         root: where cgroups are mounted.
 
     Returns:
-        `memory.events` of version 2, `memory.oom_control` of version 1, as far as they stand.
+        `memory.events.local` or `memory.events` of version 2, `memory.oom_control` of version 1, as far as they stand: in the
+        cgroup's folder or, where a container does not show that, in the nearest above.
     """
     found = []
     for line in own.splitlines():
         _, controllers, path = line.split(":", 2)
-        base, name = (root, "memory.events") if not controllers else (root / "memory", "memory.oom_control")
         if controllers and "memory" not in controllers.split(","):
             continue
+        base, names = (root / "memory", VERSION_1) if controllers else (root, VERSION_2)
         place = base / path.lstrip("/")
-        for folder in (place, *place.parents):
-            if not folder.is_relative_to(base):
-                break
-            if (folder / name).is_file():
-                found.append(folder / name)
+        folders = [folder for folder in (place, *place.parents) if folder.is_relative_to(base)]
+        files = (folder / name for folder in folders for name in names)
+        found += [file for file in files if file.is_file()][:1]
     return found
 
 
 class OomKills:
-    """How many processes the kernel has killed for want of memory, in our cgroup and its parents.
+    """How many processes the kernel has killed for want of memory in our cgroup.
 
     Args:
         files: the counters' files; None means those of this process.
