@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 STREAMS = 3
 MESSAGE_BYTES = 1 << 18
-READ_ITSELF = frozenset({"job"})
 
 
 def client(path: str, words: list[str]) -> int:
@@ -96,7 +95,8 @@ def be_worker(words: list[str]) -> int:
 
     run_job = run.run_job
     run.run_job = lambda root: (limit_memory(), run_job(root))[1]  # type: ignore[func-returns-value]
-    return main(words)
+    # the process that a job was started by is no parent of this one; a closed connection ends it instead
+    return main(words[:2] if words[0] == "job" else words)
 
 
 def be_light_worker(words: list[str]) -> int:

@@ -21,7 +21,6 @@ from bakeoff.records.results import Outcome, Outputs, State
 from bakeoff.records.specs import JobSpec
 from bakeoff.running import oneoff
 from bakeoff.training.progress import Progress
-from bakeoff.worker import lineage
 from bakeoff.worker.jobs import JOBS
 from kept import Kept, make_run
 
@@ -47,7 +46,6 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BenchOrder]]:
         return Outcome(state=State.COMPLETE, facts=facts, peak_bytes=10**8)
 
     monkeypatch.setattr(oneoff, "run_job", run)
-    monkeypatch.setattr(lineage, "die_with_parent", lambda _: None)  # this process is no child of the command's
     yield orders
     torch.use_deterministic_algorithms(False)
     AcceleratorState._reset_state(reset_partial_state=True)

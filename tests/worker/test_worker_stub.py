@@ -19,7 +19,7 @@ from bakeoff.records.specs import JobSpec
 from bakeoff.training.progress import Preempted, Progress
 from bakeoff.worker.stub import run_stub
 from tiny import make_dataset, tfidf_trial
-from waiting import PATIENCE_SECONDS, until
+from waiting import PATIENCE_SECONDS, lives, until
 
 STEPS = 7
 
@@ -97,6 +97,36 @@ def child_of(job: JobSpec, folder: AttemptFolder) -> subprocess.Popen[bytes]:
     child = subprocess.Popen([sys.executable, "-m", "bakeoff.worker", "job", str(folder.root)])
     until((folder.root / "steps.jsonl").exists)
     return child
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from bakeoff.records.paths import AttemptFolder
+from bakeoff.records.specs import JobSpec
+from bakeoff.running.executors import InlineExecutor
+folder = AttemptFolder(Path(sys.argv[1]))
+with InlineExecutor(echo=False) as executor:
+    print(executor.start(folder, JobSpec.read(folder.job)).pid, flush=True)
+    executor.poll(3600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills a child with its parent")
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_job_dies_with_the_process_that_started_it(tmp_path: Path, make_job: MakeJob, begun: bool) -> None:
+    folder = AttemptFolder(tmp_path / "one")
+    make_job(steps=100_000, seconds=0.05).write(folder.job)
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(folder.root)], stdout=subprocess.PIPE)
+    assert starter.stdout is not None
+    child = int(starter.stdout.readline())
+    if begun:
+        until((folder.root / "steps.jsonl").exists)
+    starter.kill()
+    starter.communicate()
+    # with a parent that is gone before the system was asked, the job ends by itself before it begins
+    until(lambda: not lives(child))
+    assert not folder.outcome.exists()
 
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

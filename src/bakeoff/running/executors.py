@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -122,8 +123,9 @@ class Executor(ABC):
 class InlineExecutor(Executor):
     """Runs each job in a fresh process, and shows all that it prints: for debugging.
 
-    There is no warm parent between, so every job pays for its imports. A job outlives a runner that is killed with SIGKILL
-    until it ends by itself; it writes into its own attempt only.
+    There is no warm parent between, so every job pays for its imports. On Linux the system kills a job together with the
+    thread that started it, however that ends; elsewhere a job outlives a killed runner until it ends by itself, and writes into
+    its own attempt only.
 
     Args:
         command: how the worker is started, before `job`.
@@ -152,7 +154,7 @@ class InlineExecutor(Executor):
         console = ConsolePipe(folder.console, self._echo)
         with console.path.open("ab", buffering=0) as sink:
             process = subprocess.Popen(
-                [*self._command, "job", str(folder.root)],
+                [*self._command, "job", str(folder.root), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,

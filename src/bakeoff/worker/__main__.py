@@ -1,4 +1,8 @@
-"""`python -m bakeoff.worker job FOLDER` runs one job; `python -m bakeoff.worker warm [FAMILY …]` is the warm parent."""
+"""The worker as a program.
+
+    python -m bakeoff.worker job FOLDER [PARENT]     runs one job; it does not outlive the process PARENT that started it
+    python -m bakeoff.worker warm [FAMILY …]         is the warm parent
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,18 @@ def main(arguments: list[str]) -> int:
     """Run a job, or wait for requests to fork.
 
     Args:
-        arguments: `job FOLDER` or `warm FAMILY …`.
+        arguments: `job FOLDER [PARENT]` or `warm FAMILY …`.
 
     Returns:
         The exit status: 0 if an outcome was left.
     """
     match arguments:
-        case ["job", folder]:
+        case ["job", folder, *parent] if len(parent) < 2:
+            if parent:
+                from bakeoff.worker.lineage import die_with_parent
+
+                # before anything else is imported: whoever goes on with what was killed shall be the only one that works on it
+                die_with_parent(int(parent[0]))
             from bakeoff.worker.run import run_job
 
             return run_job(Path(folder))
@@ -25,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
             return serve(families)
         case _:
-            sys.stderr.write("usage: python -m bakeoff.worker job FOLDER | warm [FAMILY …]\n")
+            sys.stderr.write("usage: python -m bakeoff.worker job FOLDER [PARENT] | warm [FAMILY …]\n")
             return 2
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -261,9 +260,7 @@ def drift(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     from bakeoff.records.representations import ReadingOrder
     from bakeoff.representations.reading import read_all
     from bakeoff.training.arithmetic import settle
-    from bakeoff.worker.lineage import die_with_parent
 
-    die_with_parent(os.getppid())  # whoever goes on with what was killed shall be the only one that writes
     order = ReadingOrder.read(folder.order)
     settle(order.threads, deterministic=True)
     return read_all(order, progress)
@@ -280,11 +277,6 @@ def bench(job: JobSpec, folder: AttemptFolder, progress: Progress) -> dict[str, 
     Returns:
         What was measured (see `bakeoff.records.benchmarks.Launch`).
     """
-    from bakeoff.worker.lineage import die_with_parent
-
-    # before anything heavy is imported: what still ran when the command goes on would disturb what is measured then
-    die_with_parent(os.getppid())
-
     from bakeoff.records.benchmarks import BenchOrder
     from bakeoff.records.results import Outputs
     from bakeoff.serving.measuring import Asked, drawn, measure_launch
