@@ -1,7 +1,5 @@
-"""The worker as a program.
-
-    python -m bakeoff.worker job FOLDER [PARENT]     runs one job; it does not outlive the process PARENT that started it
-    python -m bakeoff.worker warm [FAMILY …]         is the warm parent
+"""`python -m bakeoff.worker job FOLDER [PARENT]` runs one job, which does not outlive the process PARENT that started it;
+`python -m bakeoff.worker warm [FAMILY …]` is the warm parent.
 """
 
 from __future__ import annotations
