@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bakeoff.records.audits import Audit
+from bakeoff.records.data_cards import DataCard
 
 Call = Callable[..., Any]
 HEADER = "id,text,label,split\n"
@@ -69,6 +70,8 @@ def test_a_run_repeats_what_is_severe_and_keeps_the_audit(call: Call, study: str
     said = call("run", str(near), "--no-check", "--trials", "1", "--run-dir", "here")
     assert said.code == 0
     assert Audit.read(Path("here") / "audits" / "demo.json") == found
+    card = DataCard.read(Path("here") / "cards" / "demo.json")
+    assert (card.dataset, card.fingerprint, card.splits["train"].rows) == (leaky, found.fingerprint, 60)
 
 
 def test_draws_are_shown_before_anything_is_trained(call: Call, hostile_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from bakeoff.analysis.analyse import analyse
 from bakeoff.analysis.data_quality import DrawnLabels, drawn_labels
 from bakeoff.analysis.folder import TrialRecord, read_plans, read_trials
 from bakeoff.records.audits import Audit, AuditExample, AuditFinding, AuditRow, LabelDoubt, LabelPair, SplitAudit
+from bakeoff.records.data_cards import CardSource, CardSplit, DataCard
 from bakeoff.records.specs import Component, TreatmentSpec
 from bakeoff.report import html
 from bakeoff.report.html import write_report
@@ -115,3 +116,40 @@ def test_realised_counts_are_means_over_seeds(tmp_path: Path) -> None:
     (found,) = drawn_labels(drawn)
     assert (found.recipe, found.sampling, found.examples, found.realised) == (first.name, "oversample", 9, [4.5, 7.0])
     assert drawn_labels(own) == []
+
+
+def test_the_card_that_the_run_kept_stands_on_the_page(tmp_path: Path) -> None:
+    run = fabricate(tmp_path, Fabrication(examples=60, seeds=(42, 1337), ends={}))
+    assert analyse(run).tasks[0].card is None
+    split = CardSplit(rows=1234, dropped={f"no label {PAYLOAD}": 5}, label_counts={"joy": 9, "grief": 2})
+    source = CardSource(name="A", dataset="one", fingerprint="12" * 32, terms="CC0", rows={"train": 1234}, turns=2)
+    card = DataCard(
+        dataset="some",
+        fingerprint="ab" * 32,
+        terms=f"MIT {PAYLOAD}",
+        splitting="80, 10 and 10 %",
+        shared_ids=3,
+        splits={"train": split},
+        files={"x.csv": "0" * 64},
+        sources=[source],
+        partly=True,
+    )
+    run.card("goemotions").parent.mkdir()
+    card.write(run.card("goemotions"))
+    analysis = analyse(run)
+    assert analysis.tasks[0].card == card
+    assert set(analysis.tasks[0].treatments.values()) == {"4,000 examples, a stratified sample"}
+    page = write_report(run, analysis).read_text()
+    for said in ("1,234", "5 no label", "CC0", "80, 10 and 10 %", "their own names", "a stratified sample"):
+        assert said in page
+    assert "what is not annotated counts in no loss" in page
+    assert PAYLOAD not in page
+
+
+def test_a_card_of_other_data_is_not_shown(tmp_path: Path) -> None:
+    run = fabricate(tmp_path, Fabrication(examples=60, seeds=(42, 1337), ends={}))
+    run.card("goemotions").parent.mkdir()
+    DataCard(dataset="x", fingerprint="cd" * 32, terms="", splitting="", shared_ids=0, splits={}, files={}).write(
+        run.card("goemotions")
+    )
+    assert analyse(run).tasks[0].card is None

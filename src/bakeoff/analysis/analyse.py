@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bakeoff.analysis import gate
 from bakeoff.analysis.conclusions import Before, Tested, conclude
-from bakeoff.analysis.data_quality import drawn_labels, read_audit
+from bakeoff.analysis.data_quality import drawn_labels, read_audit, read_card, treatments_of
 from bakeoff.analysis.drift_claims import read_drift
 from bakeoff.analysis.facts import describe_data, group_environments, read_claims, read_study, repeat_commands
 from bakeoff.analysis.fallen import fallen_before
@@ -143,7 +143,8 @@ def _build(read: _Read, tests: TestOutputs) -> Analysis:
     for task in {spec.task.name: spec.task for spec in plan.trials}.values():
         own = [records[spec.id] for spec in plan.trials if spec.task.name == task.name]
         part, described = _analyse_task(task, own, tests, plan.baseline, budgets)
-        tasks.append(part.model_copy(update={"audit": read_audit(read.run, task), "drawn": drawn_labels(own)}))
+        kept = {"audit": read_audit(read.run, task), "card": read_card(read.run, task)}
+        tasks.append(part.model_copy(update={**kept, "treatments": treatments_of(own), "drawn": drawn_labels(own)}))
         trials.update({trial.id: trial for trial in described})
     ordered = [trials[spec.id] for spec in plan.trials]
     opened = gate.read_looks(read.run, study.get("looks"))

@@ -1,4 +1,4 @@
-"""What an analysis says of a task's data: the audit that the run kept, and what samplings drew."""
+"""What an analysis says of a task's data: the card and the audit that the run kept, treatments, and what samplings drew."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bakeoff.analysis.folder import TrialRecord
 from bakeoff.analysis.trial_model import Number
 from bakeoff.errors import FormatError
 from bakeoff.records.audits import Audit
+from bakeoff.records.data_cards import DataCard, treatment_words
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.specs import Spec, TaskSpec
 
@@ -48,6 +49,36 @@ def read_audit(run: RunFolder, task: TaskSpec) -> Audit | None:
     except (FormatError, ValueError):
         return None
     return audit if audit.fingerprint == task.fingerprint else None
+
+
+def read_card(run: RunFolder, task: TaskSpec) -> DataCard | None:
+    """The card of a task's data.
+
+    Args:
+        run: the run folder.
+        task: the task.
+
+    Returns:
+        The card; None where the run has none that can be read, or has that of other data.
+    """
+    try:
+        card = DataCard.read(run.card(task.name))
+    except (FormatError, ValueError):
+        return None
+    return card if card.fingerprint == task.fingerprint else None
+
+
+def treatments_of(records: Sequence[TrialRecord]) -> dict[str, str]:
+    """What each recipe does to the training examples, in words.
+
+    Args:
+        records: of the trials of a task, in the order of the plan.
+
+    Returns:
+        Words by recipe.
+    """
+    specs = [record.spec for record in records]
+    return {spec.recipe.name: treatment_words(spec.recipe.treatment, spec.task.train_limit) for spec in specs}
 
 
 def drawn_labels(records: Sequence[TrialRecord]) -> list[DrawnLabels]:

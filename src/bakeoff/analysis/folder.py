@@ -124,7 +124,8 @@ def read_inputs(run: RunFolder) -> dict[str, str]:
         *(run.decision(phase) for phase in plans),
         *(run.proposals(phase) for phase in plans),
     ]
-    paths += [run.audit(task) for task in dict.fromkeys(spec.task.name for plan in plans.values() for spec in plan.trials)]
+    tasks = dict.fromkeys(spec.task.name for plan in plans.values() for spec in plan.trials)
+    paths += [place(task) for task in tasks for place in (run.audit, run.card)]
     for spec in (spec for plan in plans.values() for spec in plan.trials):
         folder = run.trial(spec.id)
         paths += [folder.result, folder.state, folder.circumstances]

@@ -17,6 +17,7 @@ from bakeoff.analysis.searches_model import SearchFacts
 from bakeoff.analysis.trial_model import Number, Split, TrialAnalysis
 from bakeoff.analysis.verdict_model import Conclusions
 from bakeoff.records.audits import Audit
+from bakeoff.records.data_cards import DataCard
 from bakeoff.records.specs import Spec
 
 ANALYSIS_VERSION = 3
@@ -126,6 +127,8 @@ class TaskAnalysis(Spec):
         recipes: what each recipe is, in the order of the plan.
         missed: examples of the rarest labels that recipes miss or disagree on, the rarest label first.
         audit: what is known to be wrong with the data; None if they were not audited.
+        card: what the data are; None where the run has not kept it.
+        treatments: what each recipe does to the training examples, in words, by recipe.
         drawn: how often samplings drew each label, a line a recipe that has one.
     """
 
@@ -147,6 +150,8 @@ class TaskAnalysis(Spec):
     recipes: list[RecipeFacts]
     missed: list[MissedExample] = Field(default_factory=list)
     audit: Audit | None = None
+    card: DataCard | None = None
+    treatments: dict[str, str] = Field(default_factory=dict)
     drawn: list[DrawnLabels] = Field(default_factory=list)
 
 

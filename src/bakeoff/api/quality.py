@@ -69,6 +69,7 @@ def dataset_cards(name: str, *, profile: str | None = None) -> dict[str, str]:
     """
     from bakeoff.data.composing import compose
     from bakeoff.data.dataset_card import card_text
+    from bakeoff.records.data_cards import treatment_words
     from bakeoff.records.paths import Home
     from bakeoff.study.planning import needed_compositions
 
@@ -78,21 +79,11 @@ def dataset_cards(name: str, *, profile: str | None = None) -> dict[str, str]:
     treatments: dict[str, dict[str, str]] = {}
     for trial in subject.plan.trials if subject.plan else ():
         of = treatments.setdefault(trial.task.fingerprint, {})
-        of.setdefault(trial.recipe.name, _treated(trial))
+        of.setdefault(trial.recipe.name, treatment_words(trial.recipe.treatment, trial.task.train_limit))
     assert subject.study is not None
     composed = [compose(subject.home, composition) for composition in needed_compositions(subject.study).values()]
     used = [one for one in (*composed, *subject.whole_datasets.values()) if one.fingerprint in treatments]
     return {dataset.name: card_text(dataset, treatments[dataset.fingerprint]) for dataset in used}
-
-
-def _treated(trial: TrialSpec) -> str:
-    treatment = trial.recipe.treatment
-    parts = [f"{trial.task.train_limit:,} examples drawn, stratified"] if trial.task.train_limit else []
-    if treatment is not None:
-        named = {"sampling": treatment.sampling, "augmentation": treatment.augmentation}
-        parts += [f"{key} {part.name}@{part.version} {part.settings}" for key, part in named.items() if part]
-        parts += [f"mix {treatment.mix.model_dump(exclude_none=True)}"] if treatment.mix else []
-    return "; ".join(parts) or "none"
 
 
 def _datasets(home: Home, name: str, profile: str | None) -> list[Dataset]:

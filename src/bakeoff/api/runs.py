@@ -12,6 +12,7 @@ from bakeoff.errors import RunError
 
 if TYPE_CHECKING:
     from bakeoff.records.audits import Audit
+    from bakeoff.records.data_cards import DataCard
     from bakeoff.records.paths import RunFolder
     from bakeoff.records.results import State
     from bakeoff.records.specs import Plan, TrialSpec
@@ -98,6 +99,7 @@ def run(
         again_failed=chosen.again_failed,
         worker=warm.WORKER_COMMAND,
         audits=_audits(planned),
+        cards=_cards(planned),
     )
     before = _ended(folder)
     if planned.study.phases:
@@ -251,19 +253,25 @@ def choose_folder(planned: PlannedStudy, options: RunOptions) -> RunFolder:
 
 
 def _audits(planned: PlannedStudy) -> dict[str, Audit]:
-    """What is known to be wrong with the data of each task."""
+    """What is known to be wrong with the data that tasks of any phase may have, by fingerprint."""
     from bakeoff.data.audit.auditing import ready_audit
     from bakeoff.data.dataset import open_dataset
     from bakeoff.records.paths import Home
 
-    tasks = {trial.task.name: trial.task for trial in planned.plan.trials}
-    folders = planned.materials.datasets
     found = {
-        name: ready_audit(Home.default(), open_dataset(folders[task.fingerprint]))
-        for name, task in tasks.items()
-        if task.fingerprint in folders
+        fingerprint: ready_audit(Home.default(), open_dataset(folder))
+        for fingerprint, folder in planned.materials.datasets.items()
     }
-    return {name: audit for name, audit in found.items() if audit is not None}
+    return {fingerprint: audit for fingerprint, audit in found.items() if audit is not None}
+
+
+def _cards(planned: PlannedStudy) -> dict[str, DataCard]:
+    """What these data are, by fingerprint."""
+    from bakeoff.data.dataset import open_dataset
+    from bakeoff.records.data_cards import DataCard
+
+    folders = planned.materials.datasets
+    return {fingerprint: DataCard.of(open_dataset(folder).card) for fingerprint, folder in folders.items()}
 
 
 def run_command(planned: PlannedStudy, overrides: Sequence[str], folder: RunFolder) -> tuple[str, ...]:

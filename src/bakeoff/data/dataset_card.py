@@ -1,12 +1,12 @@
-"""The card of a dataset as it was used: sources, terms, counts, what was dropped, treatments, fingerprint."""
+"""The card of a dataset as Markdown: sources, terms, counts, what was dropped, treatments, fingerprint."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from bakeoff.data.dataset import Dataset
+from bakeoff.records.data_cards import CardSplit, DataCard
 
 SHOWN_LABELS = 100
 """Labels in the table of counts; the rarest of more are left to `bakeoff data show`."""
@@ -22,58 +22,57 @@ def card_text(dataset: Dataset, treatments: Mapping[str, str] | None = None) -> 
     Returns:
         Markdown; texts of the data themselves are not in it.
     """
-    card = dataset.card
+    card = DataCard.of(dataset.card)
     parts = [
-        f"# {_safe(dataset.name)}",
-        f"Terms: {_safe(card['terms'] or 'not stated')}.",
-        f"Fingerprint of all texts, labels and splits: `{dataset.fingerprint}`.",
+        f"# {_safe(card.dataset)}",
+        f"Terms: {_safe(card.terms or 'not stated')}.",
+        f"Fingerprint of all texts, labels and splits: `{card.fingerprint}`.",
         "## Splits",
-        _table(("split", "examples", "dropped"), [_split_row(split, body) for split, body in card["splits"].items()]),
-        f"How they were made: {_safe(card['splitting'] or 'by the owner of the data')}.",
+        _table(("split", "examples", "dropped"), [_split_row(split, body) for split, body in card.splits.items()]),
+        f"How they were made: {_safe(card.splitting or 'by the owner of the data')}.",
     ]
-    if card["ids_in_several_splits"]:
-        parts.append(f"{card['ids_in_several_splits']:,} ids stand in more than one split.")
+    if card.shared_ids:
+        parts.append(f"{card.shared_ids:,} ids stand in more than one split.")
     parts += _sources(card)
-    parts += ["## Labels", *_labels(dataset)]
+    parts += ["## Labels", *_labels(card)]
     if treatments:
         rows = [(recipe, said) for recipe, said in treatments.items()]
         parts += ["## What recipes do to the training examples", _table(("recipe", "treatment"), rows)]
     return "\n\n".join(parts) + "\n"
 
 
-def _split_row(split: str, body: Mapping[str, Any]) -> Sequence[str]:
-    dropped = "; ".join(f"{count:,} {why}" for why, count in body["dropped"].items())
-    return split, f"{body['rows']:,}", dropped or "none"
+def _split_row(split: str, body: CardSplit) -> Sequence[str]:
+    dropped = "; ".join(f"{count:,} {why}" for why, count in body.dropped.items())
+    return split, f"{body.rows:,}", dropped or "none"
 
 
-def _sources(card: Mapping[str, Any]) -> list[str]:
-    accounts = card.get("accounts", [])
-    if accounts:
+def _sources(card: DataCard) -> list[str]:
+    if card.sources:
         rows = [
             (
-                account["name"],
-                f"{account['dataset']} `{account['fingerprint'][:12]}`",
-                ", ".join(f"{split} {count:,}" for split, count in account["rows"].items()),
-                f"{account['map']['name']}@{account['map']['version']}" if account["map"] else "as they are",
-                f"{account['context']['turns']} turns before" if account["context"] else "none",
-                account["terms"],
+                source.name,
+                f"{source.dataset} `{source.fingerprint[:12]}`",
+                ", ".join(f"{split} {count:,}" for split, count in source.rows.items()),
+                source.map or "their own names",
+                f"{source.turns} turns before" if source.turns else "none",
+                source.terms,
             )
-            for account in accounts
+            for source in card.sources
         ]
         return ["## Sources", _table(("source", "dataset", "examples", "labels by", "context", "terms"), rows)]
-    return ["## Files", _table(("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in card["sources"].items()])]
+    return ["## Files", _table(("file", "SHA-256"), [(name, f"`{digest}`") for name, digest in card.files.items()])]
 
 
-def _labels(dataset: Dataset) -> list[str]:
-    counts = {split: body["label_counts"] for split, body in dataset.card["splits"].items()}
+def _labels(card: DataCard) -> list[str]:
+    counts = {split: body.label_counts for split, body in card.splits.items()}
     first = next(iter(counts.values()))
-    order = sorted(dataset.labels, key=lambda label: (-first[label], label))
+    order = sorted(first, key=lambda label: (-first[label], label))
     rows = [(label, *(f"{some[label]:,}" for some in counts.values())) for label in order[:SHOWN_LABELS]]
     said = [_table(("label", *counts), rows)]
     if len(order) > SHOWN_LABELS:
         said.append(f"{len(order) - SHOWN_LABELS:,} rarer labels are not shown.")
-    if dataset.patterns:
-        said.append("Not every label is annotated in every source; what is not annotated counts in no loss and no metric.")
+    if card.partly:
+        said.append("Not every label is annotated in every example; what is not annotated counts in no loss and no metric.")
     return said
 
 

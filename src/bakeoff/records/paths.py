@@ -392,6 +392,17 @@ class RunFolder:
         """
         return self.root / "audits" / f"{task}.json"
 
+    def card(self, task: str) -> Path:
+        """The card of a task's data.
+
+        Args:
+            task: the task's name.
+
+        Returns:
+            `cards/<task>.json`.
+        """
+        return self.root / "cards" / f"{task}.json"
+
     @property
     def merged(self) -> Path:
         """`merged.json`: where the trials of a joined run are from."""

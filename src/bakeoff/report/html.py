@@ -11,6 +11,7 @@ from bakeoff.report import palette, words
 from bakeoff.report.comparison_figures import comparison_figures
 from bakeoff.report.comparison_view import comparison_view, own_intervals
 from bakeoff.report.contents import add_contents
+from bakeoff.report.data_card_view import data_card_view
 from bakeoff.report.data_quality_view import data_quality_view
 from bakeoff.report.examples_view import examples_view
 from bakeoff.report.funnel_view import funnel_view
@@ -43,6 +44,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         trials = [trial for trial in analysis.trials if trial.task == task.name]
         sections: dict[str, Any] = {"health": health_view(trials), "examples": examples_view(task, texts or ExampleTexts())}
         sections["quality"] = data_quality_view(task, texts or ExampleTexts())
+        sections["card"] = data_card_view(task)
         sections["comparison"] = comparison_view(analysis, task)
         sections["sources"] = sources_view(analysis, task)
         sections["lengths"] = lengths_view(analysis, task)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bakeoff.errors import FormatError, RunError
 from bakeoff.records.audits import Audit
+from bakeoff.records.data_cards import DataCard
 from bakeoff.records.paths import Home, RunFolder
 from bakeoff.records.results import State, TrialState, read_complete
 from bakeoff.records.specs import Plan, TrialSpec
@@ -58,7 +59,8 @@ class RunOrder:
         stub: for trying runners: what jobs do in place of training, by recipe name, or by an empty name for all others.
         worker: how the worker is started.
         guide: what decides, as the run goes on, which trials follow and which stop early; None where the plan says all.
-        audits: what is known to be wrong with the data, by task; the run folder keeps it for the report.
+        audits: what is known to be wrong with data, by their fingerprint; the run folder keeps those of its tasks.
+        cards: what the data are, likewise.
     """
 
     run: RunFolder
@@ -80,6 +82,7 @@ class RunOrder:
     worker: tuple[str, ...] = WORKER_COMMAND
     guide: Guide | None = None
     audits: Mapping[str, Audit] = field(default_factory=dict)
+    cards: Mapping[str, DataCard] = field(default_factory=dict)
 
 
 def limits_of(limits: StudyLimits) -> Limits:

@@ -157,9 +157,7 @@ class Session:
         damaged = [(trial.id, text) for trial in order.plan.trials for text in take_up(order, trial)]
         write_bytes(order.run.study, order.study_yaml.encode())
         order.plan.write(order.run.plan(order.plan.phase))
-        for task, audit in order.audits.items():
-            order.run.audit(task).parent.mkdir(exist_ok=True)
-            audit.write(order.run.audit(task))
+        _keep_data_facts(order)
         selection = select(order)
         listener(_began(order, selection))
         fitting = read_fitting(order.run, selection.complete)
@@ -190,6 +188,15 @@ class Session:
         if self._warm is not None:
             self._warm[1].close()
         self._warm = None
+
+
+def _keep_data_facts(order: RunOrder) -> None:
+    """Keep what is known of the data of the plan's tasks beside their trials: a report is made of the folder alone."""
+    for name, fingerprint in {trial.task.name: trial.task.fingerprint for trial in order.plan.trials}.items():
+        for facts, place in ((order.audits, order.run.audit(name)), (order.cards, order.run.card(name))):
+            if fingerprint in facts:
+                place.parent.mkdir(exist_ok=True)
+                facts[fingerprint].write(place)
 
 
 def _began(order: RunOrder, selection: Selection) -> RunBegan:
