@@ -61,13 +61,19 @@ LONGEST_TEXT = 100
     "  bakeoff data import reviews reviews.csv\n"
     "  bakeoff data import reviews reviews.csv --text body --labels stars\n"
     "  bakeoff data import reviews s3://bucket/reviews.parquet               (taken over and hashed; needs s3fs)\n"
-    "  bakeoff data import emoint emoint.tsv --labels emotion --score intensity --threshold 0.5\n"
+    "  bakeoff data import emotion dair-ai/emotion/split                     (a dataset of the hub, at the commit of today)\n"
+    "  bakeoff data import emoint emoint/ --threshold 0.5                    (ratings: id, text, emotion, intensity)\n"
+    "  bakeoff data import topics topics.csv --header label,title,text       (no header line)\n"
     "  bakeoff data import tickets tickets/ --labels urgent --labels billing     (a column a label; train.csv, test.csv)",
 )
 def import_(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `bakeoff data list`, or one for your own data.")],
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="The folder of its raw files; or your own file or folder, or its address.")
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="The folder of its raw files; your own file or folder, its address; owner/name on the hub.",
+        ),
     ],
     text: Annotated[str | None, typer.Option("--text", help="Own data: the column of the text.")] = None,
     second: Annotated[str | None, typer.Option("--second", help="Own data: the other text of a pair; '' for none.")] = None,
@@ -84,10 +90,14 @@ def import_(
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Own data: the score from which on a label holds.")
     ] = None,
+    header: Annotated[
+        str | None, typer.Option("--header", metavar="NAMES", help="Own data without a header line: its columns, as a,b,c.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a dataset's raw files, or data of your own, and store them."""
     from bakeoff.catalog import registry
+    from bakeoff.cli.downloads import Downloads
     from bakeoff.data.choosing import Columns
     from bakeoff.data.importing import import_dataset
     from bakeoff.data.own import import_own
@@ -96,8 +106,10 @@ def import_(
     if name in registry.cards("dataset"):
         _stored(import_dataset(Home.default(), name, Path(path)), as_json)
         return
-    columns = Columns(text, second, tuple(labels) if labels else None, id_, group, delimiter, separator, score, threshold)
-    dataset, understood = import_own(Home.default(), name, path, columns)
+    named = tuple(labels) if labels else None
+    names = tuple(part.strip() for part in header.split(",")) if header else None
+    columns = Columns(text, second, named, id_, group, delimiter, separator, score, threshold, names)
+    dataset, understood = import_own(Home.default(), name, path, columns, progress=Downloads())
     _stored(dataset, as_json, understood.lines, understood.kind)
 
 

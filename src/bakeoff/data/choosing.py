@@ -25,6 +25,7 @@ TEXT_NAMES = (
     "body",
 )
 SECOND_NAMES = ("second", "text2", "text_b", "sentence2", "hypothesis", "question2", "context")
+SCORE_NAMES = ("score", "intensity", "intensity score", "rating")
 LABEL_NAMES = (
     "labels",
     "label",
@@ -37,6 +38,7 @@ LABEL_NAMES = (
     "sentiment",
     "tags",
     "topic",
+    "affect dimension",
 )
 ID_NAMES = ("id", "idx", "guid", "uid", "example_id")
 ID_ENDINGS = ("_id", "-id", " id", ".id")
@@ -57,6 +59,7 @@ class Columns:
         separator: what separates labels in one column.
         score: the column that says, as a number, how strongly the label applies.
         threshold: the score from which on a label holds; without `score`, the columns of the labels are scores themselves.
+        header: names of the columns of text files that have no header line.
     """
 
     text: str | None = None
@@ -68,6 +71,7 @@ class Columns:
     separator: str | None = None
     score: str | None = None
     threshold: float | None = None
+    header: tuple[str, ...] | None = None
 
 
 def find_named(table: Table, names: Iterable[str]) -> str | None:
@@ -109,8 +113,18 @@ def choose(table: Table, given: Columns) -> Columns:
     second = given.second if given.second is not None else find_named(table, (n for n in SECOND_NAMES if n != text.lower()))
     ids = given.id or _find_ids(table, text)
     taken: set[str | None] = {text, second, ids, given.group, given.score}
-    labels = given.labels or _find_labels(table, taken)
-    return replace(given, text=text, second=second or None, id=ids, labels=labels)
+    score = given.score or _find_score(table, given)
+    labels = given.labels or _find_labels(table, taken | {score})
+    return replace(given, text=text, second=second or None, id=ids, labels=labels, score=score)
+
+
+def _find_score(table: Table, given: Columns) -> str | None:
+    """The column that says how strongly a label applies, where a threshold is said, or the file is one of intensities."""
+    alone = given.labels is None or len(given.labels) == 1
+    if alone and (table.rated or (given.threshold is not None and (given.labels or find_named(table, LABEL_NAMES)))):
+        found = find_named(table, SCORE_NAMES)
+        return None if given.labels and found in given.labels else found
+    return None
 
 
 def _find_ids(table: Table, text: str) -> str | None:

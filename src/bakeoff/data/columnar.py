@@ -155,7 +155,13 @@ def _write(folder: Path, examples: Examples, shared: int) -> dict[str, Any]:
             for split in files
         },
         "sources": dict(sorted(examples.sources.items())),
+        **_annotated(examples.labels),
     }
+
+
+def _annotated(labels: Labels) -> dict[str, Any]:
+    """The sets of annotated labels, where rows do not decide all: each label alone."""
+    return {} if labels.rated is None else {"annotated": [[place] for place in range(len(labels.names))]}
 
 
 def _write_labels(
@@ -163,6 +169,11 @@ def _write_labels(
 ) -> tuple[dict[str, dict[str, Any]], list[int]]:
     """Write the labels of a split; what was written, and how often each label stands there."""
     counts, begun = np.zeros(len(labels.names), dtype=np.int64), np.zeros(1, dtype=np.int64)
+    rated = {}
+    if labels.rated is not None:
+        with _File(folder / f"{split}.annotated.i32") as patterns:
+            patterns.write(labels.rated[chosen].astype("<i4").tobytes())
+        rated = {"annotated.i32": patterns.entry}
     with _File(folder / f"{split}.labels.i32") as positions, _File(folder / f"{split}.labels.i64") as starts:
         starts.write(begun.astype("<i8").tobytes())
         for first in range(0, len(chosen), ROWS):
@@ -171,7 +182,7 @@ def _write_labels(
             starts.write((own.starts[1:] + begun).astype("<i8").tobytes())
             begun += own.starts[-1]
             counts += np.bincount(own.positions, minlength=len(counts))
-    return {"labels.i32": positions.entry, "labels.i64": starts.entry}, counts.tolist()
+    return {"labels.i32": positions.entry, "labels.i64": starts.entry, **rated}, counts.tolist()
 
 
 def _chained(columns: Sequence[Column]) -> Blocks:

@@ -160,8 +160,9 @@ def _told(
     """The rows of a split in the task's labels, and how many are left out, by reason."""
     lost: Counter[str] = Counter()
     rows = []
-    for row, positions in zip(_rows(source, dataset, split), dataset.positions(split), strict=True):
-        found = mapping.of(positions)
+    own = dataset.annotation_sets(split)
+    for row, positions, annotated in zip(_rows(source, dataset, split), dataset.positions(split), own, strict=True):
+        found = mapping.of(positions, annotated)
         if found.left_out:
             lost[f"the label {found.left_out} is left out"] += 1
         elif composition.kind == SINGLE_LABEL and len(found.labels) != 1:

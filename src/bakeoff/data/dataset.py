@@ -220,6 +220,19 @@ class Dataset:
             return np.zeros(len(chosen), dtype=np.int32)
         return np.asarray(self._part(split, "sources.i32")[chosen], dtype=np.int32)
 
+    def annotation_sets(self, split: str) -> list[Pattern]:
+        """Which labels are annotated in each row of a split.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Positions of labels, ascending, one a row; None for all of them.
+        """
+        if not self.patterns:
+            return [None] * self.size(split)
+        return [self.patterns[number] for number in self._part(split, "annotated.i32").tolist()]
+
     def annotated(self, split: str, rows: NDArray[np.int64] | None = None) -> NDArray[np.bool_] | None:
         """Which labels somebody decided on, in a split's rows.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,14 @@ class Labels:
         positions: positions of all rows' labels, ascending within a row.
         starts: where each row's positions begin, [N + 1].
         form: how they were written, in words.
+        rated: the only label that each row says something of, -1 for none, [N]; None where every row decides every label.
     """
 
     names: tuple[str, ...]
     positions: NDArray[np.int32]
     starts: NDArray[np.int64]
     form: str
+    rated: NDArray[np.int32] | None = None
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -49,6 +51,8 @@ class Labels:
     @property
     def exclusive(self) -> bool:
         """Whether labels exclude one another: no row has two, and nearly all have one. The others were not labelled yet."""
+        if self.rated is not None:
+            return False
         counts = self.counts
         return int(counts.max(initial=0)) <= 1 and int((counts == 0).sum()) <= MOST_BARE * len(counts)
 
@@ -64,20 +68,29 @@ class Labels:
         counts = self.starts[rows + 1] - self.starts[rows]
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], counts)
-        return Labels(self.names, self.positions[places], starts, self.form)
+        rated = None if self.rated is None else self.rated[rows]
+        return Labels(self.names, self.positions[places], starts, self.form, rated)
 
-    def where(self, holds: NDArray[np.bool_]) -> Labels:
-        """The same, of some rows none.
+    def rated_by(self, scores: NDArray[np.float64], threshold: float) -> Labels:
+        """The same where each row was rated for its label: what is below the threshold has none, and of the other labels nobody
+        said anything.
 
         Args:
-            holds: whether a row's labels hold, [N].
+            scores: how strongly a row's label applies, nan where that is not known, [N].
+            threshold: the score from which on it holds.
 
         Returns:
-            The labels.
+            The labels; a row with several labels of one score decides all labels, as it stands.
         """
+        holds = scores >= threshold
         counts = np.where(holds, self.counts, 0)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        return Labels(self.names, self.positions[np.repeat(holds, self.counts)], starts, self.form)
+        kept = Labels(self.names, self.positions[np.repeat(holds, self.counts)], starts, self.form)
+        if int(self.counts.max(initial=0)) > 1:
+            return kept
+        rated = np.full(len(self.counts), -1, dtype=np.int32)
+        rated[self.counts == 1] = self.positions
+        return replace(kept, rated=np.where(np.isnan(scores), np.int32(-1), rated))
 
     def dense(self) -> NDArray[np.uint8]:
         """As a matrix [N, L], 1 where the label applies."""

@@ -37,7 +37,7 @@ class Mapping:
         possible: for each position the labels of which one or more hold with it.
         dropped: positions whose rows are left out.
         annotated: the task's labels that the dataset's annotators decided on.
-        known: what was found for a set of positions.
+        known: what was found for a set of positions, and of those that are decided.
     """
 
     names: tuple[str, ...]
@@ -46,27 +46,32 @@ class Mapping:
     possible: tuple[tuple[int, ...], ...]
     dropped: frozenset[int]
     annotated: tuple[int, ...]
-    known: dict[tuple[int, ...], Told] = field(default_factory=dict, compare=False)
+    known: dict[tuple[tuple[int, ...], tuple[int, ...] | None], Told] = field(default_factory=dict, compare=False)
 
-    def of(self, positions: tuple[int, ...]) -> Told:
+    def of(self, positions: tuple[int, ...], annotated: tuple[int, ...] | None = None) -> Told:
         """The labels of one row in those of the task.
 
         Args:
             positions: its labels in the dataset.
+            annotated: the dataset's labels that are decided in this row; None means all.
 
         Returns:
-            What is known of it.
+            What is known of it. What one of the dataset's undecided labels would bring is not decided either.
         """
-        if positions not in self.known:
-            self.known[positions] = self._of(positions)
-        return self.known[positions]
+        key = (positions, annotated)
+        if key not in self.known:
+            self.known[key] = self._of(positions, annotated)
+        return self.known[key]
 
-    def _of(self, positions: tuple[int, ...]) -> Told:
+    def _of(self, positions: tuple[int, ...], annotated: tuple[int, ...] | None) -> Told:
         lost = next((self.names[place] for place in positions if place in self.dropped), "")
         if lost:
             return Told((), None, lost)
         labels = {target for place in positions for target in self.sure[place]}
         open_ = {target for place in positions for target in self.possible[place]} - labels
+        if annotated is not None:
+            silent = set(range(len(self.names))) - set(annotated)
+            open_ |= {target for place in silent for target in (*self.sure[place], *self.possible[place])}
         decided = (set(self.annotated) - open_) | labels
         return Told(tuple(sorted(labels)), None if len(decided) == self.width else tuple(sorted(decided)))
 

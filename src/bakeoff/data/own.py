@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,26 +21,19 @@ from bakeoff.data.grouping import groups_of
 from bakeoff.data.labels import Labels, from_column, from_indicators, numbers_of
 from bakeoff.data.rows import SPLITS
 from bakeoff.data.snapshots import local_copy
+from bakeoff.data.split_files import ALL, SPLIT_NAMES, Reading, split_tables
 from bakeoff.data.splitting import stratified_split
-from bakeoff.data.table import SUFFIXES, Table, joined_tables, read_table
+from bakeoff.data.table import Table
 from bakeoff.errors import DataError
+from bakeoff.hub.download import Progress
 from bakeoff.records.files import canonical_json, read_document, sha256_bytes, sha256_file, write_document
 from bakeoff.records.paths import Home
 
 OWN_VERSION = 1
-READER_VERSION = 5
+READER_VERSION = 6
 """Rises when the same file would be understood in another way."""
 SEED = 0
 SHARES = (0.8, 0.1, 0.1)
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev", "development"),
-    "test": ("test", "testing", "eval"),
-}
-SHARD = re.compile(r"-[0-9]{5}-of-[0-9]{5}$")
-"""How files end that are parts of one split."""
-ALL = "all"
-"""What a file is called that is not yet split."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ def read_own(path: Path, name: str, columns: Columns | None = None, scratch: Pat
         DataError: if it cannot be read or understood; the remedy says what to write.
     """
     given = columns or Columns()
-    return understand(_tables(path, given.delimiter, scratch), name, given)
+    return understand(split_tables(path, Reading(given.delimiter, given.header, scratch)), name, given)
 
 
 def understand(tables: Mapping[str, Table], name: str, given: Columns) -> tuple[Examples, Understood]:
@@ -121,6 +113,8 @@ def _optional(tables: Mapping[str, Table], name: str | None) -> list[Column] | N
 def _reason(labels: Labels) -> str:
     if labels.exclusive:
         return "each labelled row has one label"
+    if labels.rated is not None:
+        return "each row is rated for one label, and says nothing of the others"
     several, bare = int((labels.counts > 1).sum()), int((labels.counts == 0).sum())
     said = [f"{several:,} have several labels"] if several else []
     said += [f"{bare:,} have {'none' if several else 'no label'}"] if bare else []
@@ -138,39 +132,6 @@ def _left_out(dropped: Mapping[str, Mapping[str, int]]) -> list[str]:
     return [f"left out: {', '.join(said)}"]
 
 
-def _tables(path: Path, delimiter: str | None, scratch: Path | None) -> dict[str, Table]:
-    if not path.is_dir():
-        return {ALL: read_table(path, delimiter, scratch)}
-    inner = path / "data"  # where the hub's folders have them
-    files = _readable(path) or (_readable(inner) if inner.is_dir() else [])
-    found: dict[str, list[Path]] = {}
-    for split, names in SPLIT_NAMES.items():
-        fitting = [file for file in files if file.stem.lower().split("-")[0].split("_")[0] in names]
-        if len(fitting) > 1 and not all(SHARD.search(file.stem) for file in fitting):
-            named = ", ".join(file.name for file in fitting)
-            raise DataError(f"several files are called {split}: {named}", str(path), "one file a split")
-        if fitting:
-            found[split] = fitting
-    if "train" not in found:
-        raise DataError("no file of the folder is called train", str(path), "train.csv, validation.csv and test.csv, say")
-    tables = {
-        split: joined_tables(path / split, [read_table(file, delimiter, scratch) for file in some], scratch)
-        for split, some in found.items()
-    }
-    columns = list(tables["train"].columns)
-    for table in tables.values():
-        missing = [name for name in columns if name not in table.columns]
-        if missing:
-            raise DataError(
-                f"the column {missing[0]!r} of the training file is missing", str(table.path), "the same columns in every file"
-            )
-    return tables
-
-
-def _readable(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if entry.suffix.lower() in SUFFIXES and entry.stem != "dataset_info")
-
-
 def _labels(tables: Sequence[Table], chosen: Columns, separator: str | None) -> Labels:
     assert chosen.labels
     if chosen.score is not None and chosen.threshold is None:
@@ -183,18 +144,21 @@ def _labels(tables: Sequence[Table], chosen: Columns, separator: str | None) -> 
     if chosen.score is None or chosen.threshold is None:
         return found
     scores = np.concatenate([numbers_of(chosen.score, table.columns[chosen.score]) for table in tables])
-    return found.where(scores >= chosen.threshold)
+    return found.rated_by(scores, chosen.threshold)
 
 
 def _kept(tables: Mapping[str, Table], chosen: Columns, labels: Labels) -> tuple[NDArray[np.bool_], dict[str, dict[str, int]]]:
     """Which rows of all files become examples, and how many of each file do not, by reason."""
     bare = (labels.counts == 0) if labels.exclusive else np.zeros(len(labels.counts), dtype=np.bool_)
+    why_bare = "no label"
+    if labels.rated is not None:
+        bare, why_bare = labels.rated < 0, "no label or no score"
     kept, dropped, place = [], {}, 0
     for split, table in tables.items():
         blank = table.columns[str(chosen.text)].blank()
         lost = bare[place : place + table.rows] & ~blank
         place += table.rows
-        counts = {"no text": int(blank.sum()), "no label": int(lost.sum())}
+        counts = {"no text": int(blank.sum()), why_bare: int(lost.sum())}
         dropped[split] = {why: count for why, count in counts.items() if count}
         kept.append(~(blank | lost))
         if not kept[-1].any():
@@ -272,16 +236,22 @@ def _told(table: Table, kept: NDArray[np.bool_]) -> NDArray[np.int8] | None:
 
 
 def import_own(
-    home: Home, name: str, place: Path | str, columns: Columns | None = None, fresh: bool = True
+    home: Home,
+    name: str,
+    place: Path | str,
+    columns: Columns | None = None,
+    fresh: bool = True,
+    progress: Progress | None = None,
 ) -> tuple[Dataset, Understood]:
     """Read the user's own data and store them; the same files, read the same way, are not read again.
 
     Args:
         home: where datasets are kept.
         name: what the dataset is called from now on.
-        place: a file, or a folder with one a split, or the address of either.
+        place: a file, or a folder with one a split, or the address of either, or a dataset of the hub: `owner/name`.
         columns: which column is what.
         fresh: whether what is at an address is taken over again; otherwise the snapshot of it that is here is used.
+        progress: told about bytes that arrive from the hub.
 
     Returns:
         The stored dataset, and what was understood.
@@ -290,7 +260,7 @@ def import_own(
         DataError: if it cannot be read or understood, or the name is that of a dataset of the catalog.
     """
     _check_name(name, str(place))
-    path = local_copy(home, str(place), fresh)
+    path = local_copy(home, str(place), fresh, progress)
     given = columns or Columns()
     key = _key(path, given)
     known = home.datasets / name / f"own-{key[:16]}.json"
@@ -356,12 +326,13 @@ def _key(path: Path, columns: Columns) -> str:
     return sha256_bytes(canonical_json({"files": hashes, "columns": asdict(columns), "reader": READER_VERSION}).encode())
 
 
-def import_files(home: Home, files: Mapping[str, tuple[str, Any]]) -> None:
+def import_files(home: Home, files: Mapping[str, tuple[str, Any]], progress: Progress | None = None) -> None:
     """Import the user's own files that a study names.
 
     Args:
         home: where datasets are kept.
         files: path and columns by the dataset's name; columns have the attributes of `Columns`, labels one name or several.
+        progress: told about bytes that arrive from the hub.
 
     Raises:
         DataError: see `import_own`.
@@ -369,6 +340,15 @@ def import_files(home: Home, files: Mapping[str, tuple[str, Any]]) -> None:
     for name, (path, said) in files.items():
         labels = (said.labels,) if isinstance(said.labels, str) else said.labels and tuple(said.labels)
         columns = Columns(
-            said.text, said.second, labels, said.id, said.group, said.delimiter, said.separator, said.score, said.threshold
+            said.text,
+            said.second,
+            labels,
+            said.id,
+            said.group,
+            said.delimiter,
+            said.separator,
+            said.score,
+            said.threshold,
+            said.header and tuple(said.header),
         )
-        import_own(home, name, path, columns, fresh=False)
+        import_own(home, name, path, columns, fresh=False, progress=progress)

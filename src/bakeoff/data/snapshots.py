@@ -11,9 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from bakeoff.data.hub_data import hub_copy
 from bakeoff.data.table import SUFFIXES
 from bakeoff.errors import DataError, FormatError, MissingPackageError
+from bakeoff.hub.download import Progress
 from bakeoff.records.files import move_into_place, read_document, sha256_bytes, sha256_file, write_document
+from bakeoff.records.hub_places import hub_place
 from bakeoff.records.locks import exclusive
 from bakeoff.records.paths import Home
 
@@ -47,22 +50,27 @@ def shown(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def local_copy(home: Home, place: str, fresh: bool = False) -> Path:
+def local_copy(home: Home, place: str, fresh: bool = False, progress: Progress | None = None) -> Path:
     """Where data can be read as files.
 
     Args:
         home: where snapshots are kept.
-        place: a path, or an address that fsspec knows.
+        place: a path, an address that fsspec knows, or a dataset of the hub: `owner/name`.
         fresh: whether what is at an address is taken over again; otherwise a snapshot that is whole is used, so that a study
             keeps its data.
+        progress: told about bytes that arrive from the hub.
 
     Returns:
         A path as it is; of an address the file, or the folder, in the home.
 
     Raises:
         DataError: if nothing is there, or it cannot be read.
+        DownloadError: if the hub's files cannot be fetched whole.
         MissingPackageError: if fsspec, or what it needs for such addresses, is not installed.
     """
+    on_hub = None if Path(place).exists() else hub_place(place)
+    if on_hub is not None:
+        return hub_copy(home, on_hub, fresh, progress)
     if not is_address(place):
         return Path(place)
     folder = home.datasets / ".snapshots" / sha256_bytes(place.encode())[:16]

@@ -20,6 +20,8 @@ from bakeoff.records.files import sha256_bytes, sha256_file
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 SNIFFED_LINES = 50
+INTENSITY = ("id", "text", "emotion", "intensity")
+"""Columns of files of intensities, which have no header line: Mohammad and Bravo-Marquez, WASSA 2017 (EmoInt)."""
 BATCH = 4_096
 """Rows of a table that are objects at the same time."""
 
@@ -34,6 +36,7 @@ class Table:
         columns: values by column, all of one length; a value that a row lacks is None.
         lines: line (or row) number of each row, for messages.
         sha256: hash of the file.
+        rated: whether each row says how strongly one label applies: a file of intensities, as EmoInt's, without a header line.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class Table:
     columns: dict[str, Column]
     lines: Sequence[int]
     sha256: str
+    rated: bool = False
 
     @property
     def rows(self) -> int:
@@ -48,13 +52,17 @@ class Table:
         return len(self.lines)
 
 
-def read_table(path: Path, delimiter: str | None = None, scratch: Path | None = None) -> Table:
+def read_table(
+    path: Path, delimiter: str | None = None, scratch: Path | None = None, header: Sequence[str] | None = None
+) -> Table:
     """Read a file by its suffix.
 
     Args:
         path: the file.
         delimiter: what separates fields of a text file; None means that it is found out.
         scratch: where long columns may lie while they are needed; None is the system's place for such files.
+        header: names of the columns of a text file that has no header line; None means that its first line has them, unless
+            that is a rating (see `is_intensity`).
 
     Returns:
         Its columns.
@@ -72,7 +80,7 @@ def read_table(path: Path, delimiter: str | None = None, scratch: Path | None = 
         raise DataError(f"files that end in {suffix or 'nothing'} are not read", str(path), f"one of {', '.join(SUFFIXES)}")
     if suffix in (".jsonl", ".ndjson", ".json"):
         return _read_json(path, scratch, lines=suffix != ".json")
-    return _read_delimited(path, delimiter, scratch)
+    return _read_delimited(path, delimiter, scratch, header)
 
 
 def joined_tables(path: Path, tables: Sequence[Table], scratch: Path | None = None) -> Table:
@@ -101,26 +109,29 @@ def joined_tables(path: Path, tables: Sequence[Table], scratch: Path | None = No
                 column.extend(batch)
     rows = sum(table.rows for table in tables)
     whole = sha256_bytes("\n".join(table.sha256 for table in tables).encode())
-    return Table(path, f"{len(tables)} files, {tables[0].form}", columns, range(1, rows + 1), whole)
+    rated = all(table.rated for table in tables)
+    return Table(path, f"{len(tables)} files, {tables[0].form}", columns, range(1, rows + 1), whole, rated)
 
 
 def _encoding(path: Path) -> str:
     return encoding_of(path)[0].upper().removesuffix("-LE").removesuffix("-BE")
 
 
-def _read_delimited(path: Path, delimiter: str | None, scratch: Path | None) -> Table:
+def _read_delimited(path: Path, delimiter: str | None, scratch: Path | None, header: Sequence[str] | None) -> Table:
     head = next(text_blocks(path), "")
     separator = delimiter or _sniff(path, head)
     scanner = Scanner(separator, not _quotes_are_text(path, separator))
     faults = Faults("give every row as many fields as the header has, and quote a field that holds the separator")
     names: list[str] | None = None
+    rated = False
     columns: list[Column] = []
     lines = array("I")
     for records in _records(path, scanner, faults):
         if names is None and records:
-            names = _header(path, [str(name) for name in records[0].fields])
+            rated = header is None and is_intensity([str(field) for field in records[0].fields])
+            told = header or (INTENSITY if rated else None)
+            names = _header(path, list(told) if told else [str(name) for name in records.pop(0).fields])
             columns = [Column(scratch) for _ in names]
-            records.pop(0)
         fitting = []
         for record in records:
             if len(record.fields) == len(columns):
@@ -134,7 +145,28 @@ def _read_delimited(path: Path, delimiter: str | None, scratch: Path | None) -> 
         raise DataError("the file is empty", str(path), "a header and at least one row")
     faults.check(path)
     form = f"fields separated by {DELIMITERS.get(separator, repr(separator))}, {_encoding(path)}"
-    return Table(path, form, dict(zip(names, columns, strict=True)), lines, sha256_file(path))
+    form += ", no header line: id, text, emotion, intensity" if rated else ""
+    return Table(path, form, dict(zip(names, columns, strict=True)), lines, sha256_file(path), rated)
+
+
+def is_intensity(fields: Sequence[str]) -> bool:
+    """Whether a first line is no header but a rating, as in EmoInt's files: an id, a text, an emotion, its intensity.
+
+    Args:
+        fields: the line's.
+
+    Returns:
+        True for four fields, of which the third is one word and the last a number from 0 to 1, or NONE where it is kept secret.
+    """
+    if len(fields) != len(INTENSITY):
+        return False
+    number, text, emotion, score = (field.strip() for field in fields)
+    if not emotion.isalpha() or " " not in text or not number:
+        return False
+    try:
+        return 0 <= float(score) <= 1
+    except ValueError:
+        return score == "NONE"
 
 
 def _records(path: Path, scanner: Scanner, faults: Faults) -> Iterator[list[Found]]:

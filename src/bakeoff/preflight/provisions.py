@@ -60,7 +60,7 @@ def fetch(home: Home, study: Study, fetch_model: FetchModel, progress: Progress 
         DownloadError: if something cannot be fetched whole.
     """
     found = []
-    import_files(home, needed_files(study))
+    import_files(home, needed_files(study), progress)
     for name in needed_datasets(study):
         try:
             dataset = open_dataset(find_dataset(home, name).folder, verify=True)

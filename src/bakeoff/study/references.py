@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bakeoff.catalog.cards import DatasetCard, TaskCard
 from bakeoff.catalog.registry import cards, metrics_of
+from bakeoff.records.hub_places import hub_place
 from bakeoff.study.components import find_card
 from bakeoff.study.entries import NAME_PATTERN
 from bakeoff.study.faults import Faults
@@ -134,8 +135,10 @@ def _check_source(source: Node, task: Node, kind: str, folder: Path, faults: Fau
         faults.add(columns, "only a file of your own has columns to name", "leave columns out", key=True)
     if file is None or not isinstance(file.value, str) or not file.value:
         return
-    if not is_url(file.value) and not (folder / Path(file.value).expanduser()).exists():
-        faults.add(file, "there is no such file", f"a path relative to the study file (looked for at {folder / file.value})")
+    here = (folder / Path(file.value).expanduser()).exists()
+    if not here and not is_url(file.value) and hub_place(file.value) is None:
+        where = f"a path relative to the study file (looked for at {folder / file.value})"
+        faults.add(file, "there is no such file", f"{where}, an address, or a dataset of the hub: owner/name")
     if stated is None:
         faults.add(file, "a file of your own needs the kind of its task", f"kind: one of {', '.join(cards('task'))}", key=True)
 

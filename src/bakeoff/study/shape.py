@@ -183,6 +183,7 @@ class Columns(Entry):
         separator: what separates labels in one column; `none` for nothing.
         score: the column that says, as a number, how strongly the label applies.
         threshold: the score from which on a label holds; without `score`, the columns of the labels are scores themselves.
+        header: names of the columns of a text file that has no header line.
     """
 
     text: Text | None = None
@@ -194,6 +195,7 @@ class Columns(Entry):
     separator: Text | None = None
     score: Text | None = None
     threshold: float | None = None
+    header: Annotated[list[Text], Field(min_length=2)] | None = None
 
 
 class ContextEntry(Entry):

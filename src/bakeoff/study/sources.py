@@ -9,6 +9,7 @@ from typing import Any, cast
 from bakeoff.catalog.cards import DatasetCard
 from bakeoff.catalog.registry import cards
 from bakeoff.records.compositions import Composition, Context, LabelMap, Source
+from bakeoff.records.hub_places import hub_place
 from bakeoff.study.faults import Faults
 from bakeoff.study.label_maps import choose_label_map
 from bakeoff.study.shape import ContextEntry, SourceEntry, TaskEntry
@@ -124,6 +125,9 @@ def own_name(file: str) -> str:
     Returns:
         The file's name without its suffix, in the signs that names are made of.
     """
+    place = hub_place(file)
+    if place is not None:
+        return place.name
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", Path(file.partition("?")[0]).stem).strip("-.+_")[:60] or "own"
 
 
@@ -147,9 +151,10 @@ def file_place(file: str, folder: Path) -> str:
         folder: what paths are relative to.
 
     Returns:
-        An absolute path, or the URL.
+        An absolute path, the URL, or the id of a dataset of the hub.
     """
-    return file if is_url(file) else str((folder / Path(file).expanduser()).resolve())
+    path = (folder / Path(file).expanduser()).resolve()
+    return file if is_url(file) or (hub_place(file) is not None and not path.exists()) else str(path)
 
 
 def dataset_name(entry: SourceEntry | TaskEntry, name: str) -> str:
