@@ -24,7 +24,7 @@ from bakeoff.records.limits import rows_within
 from bakeoff.records.paths import Home
 
 COMPOSED_VERSION = 1
-COMPOSER_VERSION = 1
+COMPOSER_VERSION = 2
 """Rises when the same sources would be put together in another way."""
 SINGLE_LABEL = "single-label"
 
@@ -140,18 +140,24 @@ def _account(source: Source, dataset: Dataset, gathered: _Gathered) -> dict[str,
 
 
 def _gather(composition: Composition, source: Source, dataset: Dataset, mapping: Mapping) -> _Gathered:
-    gathered = _Gathered({}, {})
+    gathered = _Gathered({}, {split: _dropped_before(dataset, split) for split in SPLITS})
     for split in SPLITS:
         if split not in dataset.splits:
-            gathered.rows[split], gathered.dropped[split] = [], Counter()
+            gathered.rows[split] = []
             continue
         rows, lost = _told(composition, source, dataset, mapping, split)
         limit = rows_within(getattr(source, f"{split}_limit"), len(rows))
         if limit is not None and limit < len(rows):
             chosen = stratified_rows(_dense(rows, mapping.width), limit, composition.data_seed)
             rows = [rows[place] for place in chosen]
-        gathered.rows[split], gathered.dropped[split] = rows, lost
+        gathered.rows[split] = rows
+        gathered.dropped[split] += lost
     return gathered
+
+
+def _dropped_before(dataset: Dataset, split: str) -> Counter[str]:
+    """Rows of the dataset's own files that are not among its examples."""
+    return Counter(dataset.card["splits"].get(split, {}).get("dropped", {}))
 
 
 def _told(

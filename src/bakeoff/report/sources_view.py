@@ -9,6 +9,8 @@ from bakeoff.analysis.source_model import SourceContrast, TaskSources
 from bakeoff.report import words
 from bakeoff.report.verdict_view import p_value
 
+GISTS = {"better": "helps on", "worse": "hurts on", "undecided": "shows neither on"}
+
 
 def sources_view(analysis: Analysis, task: TaskAnalysis) -> dict[str, Any] | None:
     """Everything that the template needs of a task's sources.
@@ -30,6 +32,7 @@ def sources_view(analysis: Analysis, task: TaskAnalysis) -> dict[str, Any] | Non
         "warnings": found.warnings,
         "rows": [(recipe, [_cell(found, recipe, name, task.reference) for name in found.names]) for recipe in order],
         "effects": [_row(one) for one in _by_added(found)],
+        "gists": _gists(found),
     }
 
 
@@ -55,6 +58,21 @@ def _cell(found: TaskSources, recipe: str, source: str, reference: str) -> dict[
 def _by_added(found: TaskSources) -> list[SourceContrast]:
     added = [one for one in found.contrasts if one.added]
     return sorted(added, key=lambda one: (found.names.index(one.added), one.recipe, one.rival, found.names.index(one.source)))
+
+
+def _gists(found: TaskSources) -> list[tuple[str, str]]:
+    """Each source with a sentence on where it helps, where it hurts, and where that is open."""
+    found_words = []
+    for source in found.names:
+        contrasts = [one for one in found.contrasts if one.added == source]
+        pairs = {(one.recipe, one.rival) for one in contrasts}
+        for recipe, rival in sorted(pairs):
+            of = [one for one in contrasts if (one.recipe, one.rival) == (recipe, rival)]
+            places = {said: [one.source for one in of if one.direction == said] for said in GISTS}
+            parts = [f"{GISTS[said]} {' and '.join(some)}" for said, some in places.items() if some]
+            beside = "" if len(pairs) == 1 else f" ({recipe} − {rival})"
+            found_words.append((source, f"{', '.join(parts)}{beside}"))
+    return found_words
 
 
 def _row(one: SourceContrast) -> dict[str, Any]:
