@@ -143,12 +143,26 @@ def test_plan_lists_the_trials_in_order(call: Call, study: str) -> None:
     assert all(trial in table for trial in ids)
 
 
+def test_a_recipe_without_a_model_names_those_that_have_one(call: Call, study: str) -> None:
+    call("run", study)
+    said = call("predict", "small-default:ok", "a text")
+    assert (said.code, "tfidf keeps none" in said.err, "set `keep: best`" in said.err) == (2, True, True)
+    run = RunFolder(Path("runs/small-default"))
+    model = next(run.trial(trial.id).model for trial in Plan.read(run.plan("final")).trials if trial.recipe.name == "ok-b")
+    model.mkdir()
+    (model / "classifier.safetensors").touch()
+    assert (
+        "remedy: name another recipe behind a colon: small-default:ok-b\n" in call("predict", "small-default:ok", "a text").err
+    )
+
+
 def test_logs_find_a_trial_by_a_part_of_its_id(call: Call, study: str) -> None:
     call("run", study)
     assert call("logs", "ok-b-s5").out == "doing ok\n"
     assert call("logs", "small-default", "ok-b-s5").out == "doing ok\n"
     body = json.loads(call("logs", "ok-b-s5", "--json").out)
     assert (body["trial"].startswith("demo-ok-b-s5-"), body["lines"]) == (True, ["doing ok", ""])
+    assert call("logs").out == call("logs", "small-default").out == "doing ok\n"  # of whichever printed last
     assert "2 trials have this in their id" in call("logs", "ok-b").err
     assert "no trial has this" in call("logs", "nonsense").err
     assert "no log of attempt 7" in call("logs", "ok-b-s5", "--attempt", "7").err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TextColumn
 
+from bakeoff.cli import plain
 from bakeoff.cli.display import Lines, Live
 from bakeoff.cli.shown import cell, duration, make_table, safe, score, size
 from bakeoff.cli.tracking import Tracker
@@ -59,7 +61,7 @@ def test_plain_lines_tell_start_validation_end_and_what_is_left() -> None:
     assert said[0] == "study s: 4 trials, 4 to run; run folder /runs/s"
     assert said[1:3] == ["tokenise d …", "  done in 1.2 s"]
     assert said[3:5] == ["[1/4] [red]bce seed 1 …", "        step 10/20, 40 examples/s, validation f1_macro 0.2500"]
-    assert said[5].startswith("first score after 0.0 s: [red]bce seed 1, validation f1_macro 0.2500")
+    assert re.match(r"first score after .+ s: \[red\]bce seed 1, validation f1_macro 0\.2500", said[5])
     assert said[6] == "[1/4] [red]bce seed 1: validation f1_macro 0.5000 in 30 s; about 1 min 30 s left"
     assert said[-2:] == ["[2/4] asl seed 1: failed after 30 s: told to fail", "        to run just this one again: again"]
     assert sum("first score" in line for line in said) == 1
@@ -106,3 +108,13 @@ def test_sizes(count: int, words: str) -> None:
 def test_scores_and_cells() -> None:
     assert (score(0.12345), score(math.nan), score(None)) == ("0.1235", "nan", "–")
     assert (cell(None), cell(3), cell(0.5), cell("x")) == ("", "3", "0.5000", "x")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_signs_have_a_likeness_where_an_encoding_lacks_them(encoding: str) -> None:
+    shown = "\u221216.9 % \u00b1 0.1 \u201cbce\u201d \u2192 \u732b".encode(encoding, plain.HANDLER).decode(encoding)
+    if encoding == "ascii":
+        assert shown == '-16.9 % +/- 0.1 "bce" -> \\u732b'
+    assert ("\u732b" in shown) == (encoding == "utf-8")
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("utf-8", plain.HANDLER)

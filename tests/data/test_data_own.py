@@ -147,12 +147,18 @@ def test_ragged_rows_are_named_by_line(tmp_path: Path) -> None:
         ("mine.xlsx", "x", r"files that end in \.xlsx are not read"),
         ("mine.parquet", "PAR1", "not a readable file"),
         ("mine.csv", "a,b\n1,2\n3,4\n", "not clear which column|too few rows"),
+        (
+            "mine.csv",
+            "text,day,queue\n" + "a longer text,1,x\nanother text,2,x\nand a third,3,y\nlast,3,y\n" * 9,
+            "not clear which column",
+        ),
     ],
 )
 def test_errors_say_what_to_write(tmp_path: Path, name: str, content: str | bytes, said: str) -> None:
     with pytest.raises(DataError, match=said) as caught:
         store(tmp_path, name, content)
     assert caught.value.remedy
+    assert "queue" not in str(content) or "day: 3 different, queue: 2 different" in caught.value.remedy
 
 
 def test_tabs_with_and_without_quoting(tmp_path: Path) -> None:

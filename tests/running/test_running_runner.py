@@ -411,8 +411,10 @@ def test_only_and_at_most_choose(make_order: MakeOrder) -> None:
     ],
 )
 def test_a_condition_that_means_nothing_is_an_error(make_order: MakeOrder, only: str, message: str) -> None:
+    order = make_order("ok", only=(only,))
     with pytest.raises(RunError, match=re.escape(message)):
-        run(make_order("ok", only=(only,)))
+        run(order)
+    assert not order.run.root.exists()  # a run that holds nothing would be the newest
 
 
 @pytest.mark.parametrize(

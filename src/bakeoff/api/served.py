@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bakeoff.analysis.folder import TrialRecord
     from bakeoff.records.paths import RunFolder
     from bakeoff.records.serving import Served
-    from bakeoff.records.specs import RecipeSpec
+    from bakeoff.records.specs import RecipeSpec, TrialSpec
 
 CLASSIFIER = "classifier.safetensors"
 EXPORTED = "bakeoff.json"
@@ -101,9 +101,10 @@ def _find_trial(run: RunFolder, choice: Choice) -> TrialRecord:
         seeds = ", ".join(str(trial.seed) for trial in fitting)
         raise RunError(f"{recipe} has no seed {choice.seed} on {task}", str(run.root), f"one of {seeds}")
     records = [read_trial(run, trial) for trial in fitting if choice.seed in (None, trial.seed)]
-    kept = [record for record in records if record.result is not None and (record.folder.model / CLASSIFIER).is_file()]
+    kept = [record for record in records if record.result is not None and _has_model(run, record.spec)]
     if not kept:
-        raise _none_kept(run, recipe, records)
+        others = [trial for trial in trials if trial.task.name == task and _has_model(run, trial)]
+        raise _none_kept(run, recipe, records, list(dict.fromkeys(trial.recipe.name for trial in others)))
     return max(kept, key=_goodness)
 
 
@@ -139,16 +140,24 @@ def _leader(run: RunFolder, task: str) -> str:
     return leader
 
 
-def _none_kept(run: RunFolder, recipe: str, records: list[TrialRecord]) -> RunError:
+def _has_model(run: RunFolder, trial: TrialSpec) -> bool:
+    return (run.trial(trial.id).model / CLASSIFIER).is_file()
+
+
+def _none_kept(run: RunFolder, recipe: str, records: list[TrialRecord], others: list[str]) -> RunError:
+    """Why a recipe has no model to put to use, and which others of the task have one."""
+    keep = "set `keep: best` (or all) in the study and run it with --new: a model that was removed cannot be had back"
     if all(record.result is None for record in records):
         return RunError(
             f"no trial of {recipe} is complete", str(run.root), "go on with `bakeoff run`; `bakeoff status` shows it"
         )
     if records[0].spec.recipe.model is None:
         method = records[0].spec.recipe.method.name
-        return RunError(f"{recipe} has no model to put to use: {method} keeps none", str(run.root), "name another recipe")
-    remedy = "set `keep: best` (or all) in the study and run it with --new: a model that was removed cannot be had back"
-    return RunError(f"no model of {recipe} was kept", str(run.root), remedy)
+        remedy = (
+            f"name another recipe behind a colon: {', '.join(f'{run.root.name}:{name}' for name in others)}" if others else keep
+        )
+        return RunError(f"{recipe} has no model to put to use: {method} keeps none", str(run.root), remedy)
+    return RunError(f"no model of {recipe} was kept", str(run.root), keep)
 
 
 def _goodness(record: TrialRecord) -> float:

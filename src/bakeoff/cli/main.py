@@ -25,6 +25,7 @@ from bakeoff.cli import (
     losses,
     merge,
     model,
+    plain,
     plan,
     predict,
     report,
@@ -39,11 +40,12 @@ from bakeoff.cli import (
 )
 from bakeoff.errors import BakeoffError
 
-HELP = """Puts fine-tuning recipes on trial: a study file in, a ranking out.
+HELP = """Puts fine-tuning recipes on trial: a study file in, a verdict out.
 
 \b
 Begin here:
   bakeoff run demo              the built-in study, in a few minutes
+  bakeoff init reviews.csv      a study of your own data: writes study.yaml, says what to do next
   bakeoff run study.yaml        your own; the same command again goes on where it stopped
   bakeoff report                scores and ranking of the newest run as report.html
   bakeoff verdict               its claims answered: green, yellow or red
@@ -63,27 +65,27 @@ for verb in (
     init,
     explain,
     check,
-    run,
-    status,
-    report,
-    verdict,
-    compare,
-    adapters,
-    drift,
-    bench,
-    retry,
-    cancel,
     plan,
     fetch,
-    runs,
+    run,
+    status,
     logs,
+    runs,
+    retry,
+    cancel,
     clean,
     shard,
     merge,
-    losses,
+    report,
+    verdict,
+    compare,
+    drift,
+    adapters,
+    bench,
     export,
     predict,
     serve,
+    losses,
     schema,
 ):
     app.command(verb.NAME, help=verb.HELP, short_help=verb.SHORT)(verb.command)
@@ -113,7 +115,7 @@ def main() -> None:
         sys.exit(BakeoffError.exit_code)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter must not end a run
+            stream.reconfigure(errors=plain.HANDLER)  # a terminal that cannot show a letter must not end a run
     try:
         app(prog_name="bakeoff")
     except BakeoffError as error:

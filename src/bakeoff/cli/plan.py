@@ -122,7 +122,7 @@ def _lines(forecast: Forecast, hours: dict[str, Range]) -> list[str]:
         f"disk: {size(forecast.disk_bytes)} in the run folder, {size(forecast.token_bytes)} of tokens "
         + (f"and {size(forecast.feature_bytes)} of features " if forecast.feature_bytes else "")
         + "in the home folder",
-        f"known from: {'; '.join(total['known'])}",
+        f"known from: {_known(forecast)}",
     ]
     lines += [
         f"{name}: {_hours(found.expected)} ({_hours(found.low)} to {_hours(found.high)}), by arithmetic alone, not measured"
@@ -130,6 +130,16 @@ def _lines(forecast: Forecast, hours: dict[str, Range]) -> list[str]:
     ]
     guessed = any(not trial.measured for trial in forecast.trials if trial.trial.recipe.model)
     return [*lines, "`bakeoff check STUDY --smoke` measures a few steps and makes this narrower"] if guessed else lines
+
+
+def _known(forecast: Forecast) -> str:
+    """What times are known from; whose, where that is not the same for all recipes."""
+    recipes: dict[str, dict[str, None]] = {}
+    for trial in forecast.trials:
+        recipes.setdefault(trial.known, {})[trial.trial.recipe.name] = None
+    if len(recipes) == 1:
+        return next(iter(recipes))
+    return "; ".join(f"{known} ({', '.join(names)})" for known, names in sorted(recipes.items()))
 
 
 def _hours(hours: float) -> str:

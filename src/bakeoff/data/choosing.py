@@ -157,7 +157,7 @@ def _find_labels(table: Table, taken: set[str | None]) -> tuple[str, ...]:
     few = [name for name in rest if 1 < table.columns[name].different() <= max(2, table.rows // 2)]
     if len(few) == 1:
         return (few[0],)
-    said = ", ".join(rest) or "there is no other column"
+    said = ", ".join(f"{name}: {table.columns[name].different():,} different" for name in rest) or "there is no other column"
     raise DataError("it is not clear which column holds the labels", str(table.path), f"say which: --labels COLUMN ({said})")
 
 

@@ -253,7 +253,7 @@ def study_text(made: Beginning) -> str:
     recipes, baseline, claim = _recipes(made, metric)
     told = "".join(f"\n#   {line}" for line in made.understood)
     return f"""# {made.name}: {QUESTIONS[made.question]}
-# Run it with `bakeoff run`; `bakeoff check` says first whether it can run, `bakeoff explain` what it can show.{told}
+# `bakeoff check FILE` says whether it can run, `bakeoff explain FILE` what it can show; `bakeoff run FILE` runs it.{told}
 bakeoff: 1
 name: {made.name}
 

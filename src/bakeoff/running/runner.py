@@ -23,7 +23,7 @@ from bakeoff.running.memory import OomKills, read_fitting
 from bakeoff.running.mending import take_up
 from bakeoff.running.monitoring import Sampler
 from bakeoff.running.packing import read_measured
-from bakeoff.running.plan_run import RunOrder, Selection, read_state, select
+from bakeoff.running.plan_run import RunOrder, Selection, read_state, select, wanted_trials
 from bakeoff.running.preparing import prepare_stores
 from bakeoff.running.requests import cancels, forget_cancels
 from bakeoff.running.stage import Stage, make_executor
@@ -88,6 +88,7 @@ def run_study(order: RunOrder, listener: Listener = nobody) -> RunSummary:
         RunError: if the run folder cannot be used, its disk is full or nearly, or the order names what the plan does not have.
         VersionError: if a file of the run is of another version of its format.
     """
+    wanted_trials(order.plan, order.only)  # a word mistyped must not leave a run that holds nothing, and is the newest
     with Session(order.run, order.limits.study) as session:
         return session.carry_out(order, listener)
 
