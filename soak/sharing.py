@@ -4,10 +4,10 @@
     python -m soak.sharing --place FOLDER  where the runs stand
 
 `bakeoff shard --of 3` deals the study out; its commands are carried out as they are printed, one after another in place of on
-three machines, `bakeoff merge` joins their folders, and every result is compared byte for byte with that of one run of all. A run
-with other data is refused. Then the one run gets two more seeds by `--set seeds=…`: nothing that stands is begun again, and the
-verdict counts the look. `results/sharing.json` keeps what was found; the exit status is 0 if all holds, and 2 if a command did not
-end well. The tests do the same with a tiny model (`tests/soak/test_soak_sharing.py`).
+three machines, `bakeoff merge` joins their folders, and every result is compared byte for byte with that of one run of all. A
+run with other data is refused. Then the one run gets two more seeds by `--set seeds=…`: nothing that stands is begun again, and
+the verdict counts the look. `results/sharing.json` keeps what was found; the exit status is 0 if all holds, and 2 if a command
+did not end well. The tests do the same with a tiny model (`tests/soak/test_soak_sharing.py`).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from bakeoff.report.contents import add_contents
 from bakeoff.report.data_card_view import data_card_view
 from bakeoff.report.data_quality_view import data_quality_view
 from bakeoff.report.examples_view import examples_view
+from bakeoff.report.funnel_figures import funnel_figures
 from bakeoff.report.funnel_view import funnel_view
 from bakeoff.report.health_view import health_view
 from bakeoff.report.lengths_view import lengths_view
@@ -56,6 +57,7 @@ def write_report(run: RunFolder, analysis: Analysis, texts: ExampleTexts | None 
         analysis=analysis,
         verdict=verdict_view(analysis),
         funnel=funnel_view(analysis.funnel),
+        funnel_figures=funnel_figures(run, analysis),
         searches=searches_view(run, analysis.searches),
         tasks=tasks,
         run_name=run.root.name,
