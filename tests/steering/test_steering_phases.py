@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -197,7 +198,20 @@ def test_what_is_not_shown_worse_goes_on(make_drive: MakeDrive) -> None:
 def test_the_report_draws_the_funnel(make_drive: MakeDrive) -> None:
     drive = make_drive(STUDY, stub=stub())
     drive.go()
-    page = write_report(drive.folder, current_analysis(drive.folder)).read_text()
+    analysis = current_analysis(drive.folder)
+    page = write_report(drive.folder, analysis).read_text()
     assert ">Phases</h2>" in page
+    with (drive.folder.figures / "phases-1-demo.csv").open(encoding="utf8") as file:
+        header, *drawn = csv.reader(file)
+    assert header[1:4] == ["place in screen", "place in extend", "place in final"]
+    ways = {row[0]: (row[1:4], row[5]) for row in drawn}
+    last = [standing.recipe for standing in analysis.tasks[0].standings]
+    assert ways == {
+        "a": (["1", "1", str(1 + last.index("a"))], "True"),
+        "b": (["2", "2", ""], "False"),
+        "c": (["3", "", ""], "False"),
+        "words": (["4", "3", str(1 + last.index("words"))], "True"),
+    }
+    assert "b fell in the phase extend, at place 2; c fell in the phase screen, at place 3" in page
     assert "place 3 of 4 by f1_macro@0.5; 2 go on" in page
     assert "All phases together took" in page

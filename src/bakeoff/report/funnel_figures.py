@@ -109,7 +109,11 @@ def _sketch(funnel: Funnel, task: str, ways: list[Way], name: str) -> Sketch:
                 axes.plot([len(way.places) - 1], [way.places[-1]], "x", color=palette.INK, markersize=8, markeredgewidth=1.4)
             said = shown(way.recipe, LONGEST) + ("" if math.isnan(way.score) else f"  {way.score:.4f}")
             axes.text(
-                len(way.places) - 1 + ASIDE, way.places[-1], said, va="center", color=palette.INK if way.goes_on else palette.MUTED
+                len(way.places) - 1 + ASIDE,
+                way.places[-1],
+                said,
+                va="center",
+                color=palette.INK if way.goes_on else palette.MUTED,
             )
         spent = [funnel.spent[phase] for phase in phases]
         under = [f"{one.trials} trials, {words.duration(one.seconds)}" for one in spent]
