@@ -75,6 +75,37 @@ def test_tasks_or_recipes_stay_together_where_that_is_asked_for() -> None:
         deal(made, cost, 3, "task")
 
 
+def test_what_is_made_of_others_stays_with_them() -> None:
+    plain = trials(3, 4, tasks=2)
+    made = [
+        TrialSpec(
+            task=one.task,
+            recipe=RecipeSpec(name="both", method=Component(name="ensemble", version=1)),
+            seed=one.seed,
+            made_of=parts,
+        )
+        for one in plain
+        if one.recipe.name == "r0"
+        for parts in [
+            {other.id: other.definition_hash for other in plain if (other.task, other.seed) == (one.task, one.seed)},
+        ]
+    ]
+    every = [*plain, *made]
+    cost = {trial.id: 1.0 for trial in every}
+    for by, of in (("cost", 3), ("cost", 8), ("task", 2)):
+        shards = deal(every, cost, of, by)  # type: ignore[arg-type]
+        assert sorted(trial.id for shard in shards for trial in shard.trials) == sorted(cost)
+        for shard in shards:
+            places = [every.index(trial) for trial in shard.trials]
+            assert places == sorted(places)  # what one is made of stands before it
+            here = {trial.id for trial in shard.trials}
+            assert all(set(trial.made_of) <= here for trial in shard.trials)
+    with pytest.raises(RunError, match="only 8 groups of trials that are made of one another"):
+        deal(every, cost, 9)
+    with pytest.raises(RunError, match="only 1 groups of recipes that are made of one another"):
+        deal(every, cost, 2, "recipe")
+
+
 def results(run: RunFolder) -> dict[str, str]:
     return {path.parent.name: sha256_file(path) for path in sorted(run.trials.glob("*/result.json"))}
 

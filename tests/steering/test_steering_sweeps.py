@@ -155,6 +155,30 @@ def test_two_workers_and_several_seeds_a_proposal(make_drive: MakeDrive) -> None
     assert list(read_plans(drive.folder)) == ["sweep", "final"]
 
 
+def test_a_budget_of_time_ends_a_search(make_drive: MakeDrive) -> None:
+    # the first proposal of each search takes more than that, and none is made after it
+    drive = make_drive(STUDY.replace("proposals: 6", "proposals: 6\n  time: 0.001s").replace("again: 1", "again: 0"), stub=STUB)
+    assert drive.go().finished
+    found = history(drive).proposals
+    assert [(one.recipe, one.task, one.source) for one in found] == [
+        (recipe, task, "declared") for recipe in ("full", "lora") for task in ("demo", "go")
+    ]
+    assert list(read_plans(drive.folder)) == ["sweep", "final"]
+
+
+def test_hyperband_stops_trials_at_their_validations(make_drive: MakeDrive) -> None:
+    text = STUDY.replace("{name: median, startup: 2}", "{name: hyperband, reduction: 2}").replace("again: 1", "again: 0")
+    drive = make_drive(text, stub=STUB)
+    assert drive.go().finished
+    told_ = history(drive)
+    stopped = {one.trial: one for one in told_.judgements.values() if one.stop}
+    assert {trial for trial, state in told(drive) if state == "pruned"} == set(stopped)
+    assert stopped
+    assert all("go on (bracket" in one.stop and one.rung < one.rungs for one in stopped.values())
+    best = {(one["recipe"], one["task"]): one["proposal"] for one in yaml.safe_load(drive.folder.best.read_text())["found"]}
+    assert all(not set(told_.proposals[number - 1].trials) & set(stopped) for number in best.values())
+
+
 def test_a_sweep_stops_and_goes_on_by_number_of_trials(make_drive: MakeDrive) -> None:
     whole = make_drive(STUDY, name="whole", stub=STUB)
     whole.go()
