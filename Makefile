@@ -51,7 +51,7 @@ bench:
 calibration:
 	"$(BIN)/python" calibration/run.py --size full --keep
 
-# The fault table at its full sizes, rows 1 to 18, 25, 26, 29 and 31, and what other tools do on three of them; at most 90 minutes
+# The fault table, every row at its full size, and what other tools do on three of them; at most 90 minutes
 # on two cores. The table is kept in soak/results. One row: `python -m soak --rows 5 --size full`.
 soak:
 	"$(BIN)/python" -m soak --size full --peers

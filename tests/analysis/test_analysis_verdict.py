@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +14,14 @@ import yaml
 
 from bakeoff.analysis import claims
 from bakeoff.analysis.analyse import analyse
+from bakeoff.analysis.comparisons import Compared, own_scores
 from bakeoff.analysis.load import read_analysis
 from bakeoff.analysis.verdict import exit_code
 from bakeoff.analysis.verdict_model import ClaimPart, Conclusions
+from bakeoff.catalog.metrics import METRICS
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.results import Outputs, Result, State, file_entry
+from bakeoff.stats.replicates import plain_replicates
 from bakeoff.stats.sides import Sided
 from fabricate import Fabrication, fabricate, make_plan
 
@@ -288,3 +292,13 @@ def test_examples_that_belong_together_are_one_unit_of_the_test_set(tmp_path: Pa
     assert any("fewer than 20 independent examples" in warning for warning in together.warnings)
     assert [pair.value for pair in together.pairs] == [pair.value for pair in alone.pairs]
     assert [pair.example_variance for pair in together.pairs] != [pair.example_variance for pair in alone.pairs]
+
+
+def test_the_interval_of_a_score_ends_where_its_metric_does() -> None:
+    two = Compared({"bce": plain_replicates((1, 2), [0.95, 0.75]), "one": plain_replicates((1,), [0.9])}, False, "", 100)
+    free, _ = own_scores(two)
+    assert free.low < 0 < 1 < free.high
+    bce, one = own_scores(replace(two, bounds=(0.0, 1.0)))
+    assert (bce.low, bce.mean, bce.high) == (0.0, pytest.approx(0.85), 1.0)
+    assert not np.isfinite([one.low, one.high]).any(), "that nothing is known must not look like an interval from 0 to 1"
+    assert {card.name: card.bounds for card in METRICS if card.bounds != (0, 1)} == {"mcc": (-1, 1)}

@@ -26,6 +26,7 @@ from bakeoff.analysis.verdict_model import (
     Smallest,
     TaskComparison,
 )
+from bakeoff.catalog import registry
 from bakeoff.metrics.scores import SCORES
 from bakeoff.metrics.thresholds import best_threshold
 from bakeoff.records.results import Outputs
@@ -57,6 +58,7 @@ class Compared:
         claimed: pairs that a claim compares.
         idle: recipes that learned nothing: two of them are neither told apart nor called equal.
         alpha: error rate of a wrong direction, over all pairs together; 0 decides nothing.
+        bounds: least and greatest value of the metric.
     """
 
     scores: Mapping[str, Replicates]
@@ -68,6 +70,7 @@ class Compared:
     claimed: frozenset[frozenset[str]] = frozenset()
     idle: frozenset[str] = frozenset()
     alpha: float = ALPHA
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def names(self) -> list[Pair]:
@@ -122,6 +125,7 @@ def compare(
         claimed=claimed,
         idle=frozenset(without_skill(evidence)),
         alpha=spending.alpha,
+        bounds=registry.metric(evidence.measure.metric).bounds,
     )
     pairs, leader, reference = compare_pairs(compared), compared.leader, compared.reference
     groups = evidence.groups
@@ -151,17 +155,24 @@ def own_scores(compared: Compared) -> list[OwnScore]:
         compared: the recipes.
 
     Returns:
-        A score a recipe; of one seed the interval is that of the one trained model.
+        A score a recipe; of one seed the interval is that of the one trained model. It ends where the metric does: a t interval
+        of few seeds would go on beyond an accuracy of 1, and its coverage is the same without that part.
     """
     found = []
     for recipe, scores in compared.scores.items():
         estimate = contrast(scores, weights=(1.0, 0.0))
         alone = len(scores.seeds) == 1
-        interval = estimate.given_models(LEVEL) if alone else estimate.interval(LEVEL)
+        interval = _inside(estimate.given_models(LEVEL) if alone else estimate.interval(LEVEL), compared.bounds)
         found.append(
             OwnScore(recipe=recipe, mean=scores.mean, low=interval.low, high=interval.high, of="model" if alone else "recipe")
         )
     return found
+
+
+def _inside(interval: Interval, bounds: tuple[float, float]) -> Interval:
+    if not (math.isfinite(interval.low) and math.isfinite(interval.high)):
+        return interval  # nothing is known, and that must not look like "between 0 and 1"
+    return Interval(max(interval.low, bounds[0]), min(interval.high, bounds[1]))
 
 
 def _leader(scores: Mapping[str, Replicates], lower: bool) -> str:

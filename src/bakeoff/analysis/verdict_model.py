@@ -128,8 +128,9 @@ class OwnScore(Spec):
     Attributes:
         recipe: its name.
         mean: over its seeds; nan if a trial has no score.
-        low: lower end of the 95 % interval over seeds and test examples; infinite where nothing is known.
-        high: upper end.
+        low: lower end of the 95 % interval over seeds and test examples, no less than the metric can be; infinite where
+            nothing is known.
+        high: upper end, no more than the metric can be.
         of: whose score that is: the recipe's, or with one seed that of the one trained model on a fresh test set.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -144,11 +145,13 @@ class MetricCard(Card):
         higher_is_better: direction.
         thresholded: whether it needs decisions, and so a threshold; if not, its function takes probabilities
             ([N, L] float64) in place of what was predicted.
+        bounds: least and greatest value; an interval of the score ends there.
     """
 
     kind: ClassVar[Kind] = "metric"
     higher_is_better: bool = True
     thresholded: bool = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
     tasks: tuple[str, ...] = ("multilabel",)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bakeoff.catalog.cards import MetricCard
 
 BOTH = ("multilabel", "single-label")
+SHARE = (0.0, 1.0)
 
 
 def _score(name: str, summary: str, higher: bool = True, tasks: tuple[str, ...] = ("multilabel",)) -> MetricCard:
@@ -18,10 +19,11 @@ def _score(name: str, summary: str, higher: bool = True, tasks: tuple[str, ...] 
         path=f"bakeoff.metrics.scores:{name}",
         higher_is_better=higher,
         tasks=tasks,
+        bounds=SHARE,
     )
 
 
-def _single(name: str, summary: str, source: str) -> MetricCard:
+def _single(name: str, summary: str, source: str, bounds: tuple[float, float] = SHARE) -> MetricCard:
     return MetricCard(
         name=name,
         summary=summary,
@@ -29,6 +31,7 @@ def _single(name: str, summary: str, source: str) -> MetricCard:
         path=f"bakeoff.metrics.single:{name}",
         thresholded=False,
         tasks=("single-label",),
+        bounds=bounds,
     )
 
 
@@ -39,6 +42,7 @@ def _answer(name: str, summary: str) -> MetricCard:
         source="the published evaluation of SQuAD v2: Rajpurkar, Jia and Liang, ACL 2018",
         path=f"bakeoff.metrics.answer_scores:{name}",
         tasks=("qa",),
+        bounds=SHARE,
     )
 
 
@@ -49,6 +53,7 @@ def _ranked(name: str, summary: str) -> MetricCard:
         source="equal to scikit-learn's average_precision_score, not interpolated, zero for a label without positives",
         path=f"bakeoff.metrics.ranking:{name}",
         thresholded=False,
+        bounds=SHARE,
     )
 
 
@@ -70,7 +75,7 @@ METRICS = (
     _ranked("average_precision_micro", "average precision over all decisions"),
     _single("accuracy", "share of examples whose label is right", "equal to scikit-learn's accuracy_score"),
     _single("f1", "F1 of the last label: the positive one of a task with two", "equal to scikit-learn's f1_score"),
-    _single("mcc", "Matthews' correlation coefficient", "equal to scikit-learn's matthews_corrcoef; Gorodkin, 2004"),
+    _single("mcc", "Matthews' correlation coefficient", "equal to scikit-learn's matthews_corrcoef; Gorodkin, 2004", (-1, 1)),
     _answer("answer_f1", "F1 of the words of an answer and of the accepted one that it fits best, averaged over questions"),
     _answer("exact_match", "share of questions whose answer is an accepted one, or that rightly get none"),
     _answer("has_answer_f1", "F1 of words, averaged over the questions that have an answer"),
