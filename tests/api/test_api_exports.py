@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -20,6 +23,7 @@ from bakeoff.records.specs import JobSpec
 from bakeoff.running import oneoff
 from bakeoff.serving.predictor import Predictor
 from bakeoff.serving.rows import Texts
+from bakeoff.tasks.windows import WindowStore
 from bakeoff.testing.models import make_tiny_model
 from bakeoff.training.progress import Progress
 from bakeoff.worker.jobs import JOBS
@@ -28,7 +32,7 @@ from kept import Kept, make_run
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    return make_run(tmp_path_factory.mktemp("kept"), tasks=("tiny", "pairs"), recipes=("full", "lora"))
+    return make_run(tmp_path_factory.mktemp("kept"), tasks=("tiny", "pairs", "questions"), recipes=("full", "lora"))
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +85,77 @@ def test_an_export_stands_with_its_record_and_its_card(kept: Kept) -> None:
     assert Predictor.load(placed).predict(text).labels == said.labels
     with pytest.raises(ModelError, match="not the content"):
         api.find_served(found[1].folder, api.Choice(base=str(_other_model(kept))))
+
+
+@pytest.mark.parametrize("task", ["tiny", "pairs", "questions"])
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # PEFT's own, of transformers
+def test_the_code_of_the_card_gives_what_the_trial_gave(kept: Kept, tmp_path: Path, task: str) -> None:
+    """As whoever copies it would run it, with nothing of ours."""
+    choice = api.Choice("lora", task, 1)
+    found = api.export(kept.run.root, choice, api.ExportOptions(("merged", "adapter"), tmp_path / "out", threads=1))
+    data, served = kept.datasets[task], api.find_served(kept.run.root, choice)
+    texts = Texts(data.texts("test")[:4], data.seconds("test")[:4] if data.has("seconds") else None)
+    if task == "questions":  # of a question beyond a third of a window, less is read
+        texts = Texts(["a day?"] * 4, texts.second)
+    predictor = Predictor.load(served, "fp32")
+    encoded = predictor.encoder.encode(texts)
+    expected = predictor.outputs(encoded)
+    if isinstance(encoded.store, WindowStore):  # the card's code reads the first window of a context
+        expected = expected[np.unique(encoded.store.questions, return_index=True)[1]]
+    for one in found:
+        said = run_card(one.folder, texts, served.base)
+        given = said["logits"].numpy() if task != "questions" else _starts_and_ends(said["found"])
+        given = np.where(np.isfinite(expected), given[..., : expected.shape[-1]], -np.inf)
+        np.testing.assert_allclose(given, expected, atol=1e-4)
+
+
+def run_card(folder: Path, texts: Texts, base: str) -> dict[str, Any]:
+    """Run the Python of a card, its placeholders filled in.
+
+    Args:
+        folder: the export.
+        texts: in the place of the card's.
+        base: in the place of the hub's name.
+
+    Returns:
+        The names that it left.
+    """
+    match = re.search(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    assert match is not None
+    code = match[1].replace('"FOLDER"', repr(str(folder)))
+    code = code.replace('["a text"]', "first").replace('["the other text"]', "second")
+    names: dict[str, Any] = {"first": texts.first, "second": texts.second}
+    exec(re.sub(r'(base = .*?from_pretrained\()"[^"]*"', rf"\1{base!r}", code), names)
+    return names
+
+
+def _starts_and_ends(found: Any) -> np.ndarray[Any, Any]:
+    return np.stack([found.start_logits.numpy(), found.end_logits.numpy()], axis=1)
+
+
+def test_what_can_go_wrong_goes_wrong_before_the_job(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job takes minutes. What comes after it is imported by then, whatever becomes of the package meanwhile."""
+    later = ["bakeoff.analysis.verifying", "bakeoff.report.model_card"]
+    for name in later:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    run_job = oneoff.run_job
+
+    def upgraded(*words: Any) -> Outcome:
+        outcome = run_job(*words)
+        assert set(later) <= sys.modules.keys()
+        return outcome
+
+    monkeypatch.setattr(oneoff, "run_job", upgraded)
+    options = api.ExportOptions(("merged",), tmp_path / "out", threads=1)
+    assert api.export(kept.run.root, api.Choice("full", "questions", 1), options)[0].folder.is_dir()
+
+    def no_analysis(_: Any) -> None:
+        raise RunError("the plan is torn", "", "")
+
+    monkeypatch.setattr("bakeoff.analysis.analyse.current_analysis", no_analysis)
+    monkeypatch.setattr(oneoff, "run_job", lambda *_: pytest.fail("the job began"))
+    with pytest.raises(RunError, match="the plan is torn"):
+        api.export(kept.run.root, api.Choice("full", "questions", 1), options)
 
 
 def _other_model(kept: Kept) -> Path:

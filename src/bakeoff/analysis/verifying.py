@@ -90,7 +90,10 @@ def check_export(form: str, found: Verification, higher_is_better: bool) -> None
         raise RunError(problem, form, "--tolerance allows more; another form may be exact")
     loss = found.original - found.score if higher_is_better else found.score - found.original
     if not loss <= found.allowed_loss:
-        problem = f"the {form} export has {found.metric} {found.score:.4f} on validation, the original {found.original:.4f}"
+        problem = (
+            f"the {form} export has {found.metric} {found.score:.4f} on validation, the original {found.original:.4f}: "
+            f"{found.changed:,} of {found.examples:,} answers changed, and a loss of {found.allowed_loss:g} is allowed"
+        )
         raise RunError(problem, form, "--allowed-loss allows more; another form may be exact")
 
 

@@ -14,6 +14,7 @@ from bakeoff.errors import DataError, RunError
 
 if TYPE_CHECKING:
     from bakeoff.analysis.folder import TrialRecord
+    from bakeoff.analysis.model import Analysis
     from bakeoff.records.paths import AttemptFolder, RunFolder
     from bakeoff.records.serving import Served, Verification
 
@@ -71,6 +72,7 @@ class _Course:
     served: Served
     options: ExportOptions
     folder: AttemptFolder
+    analysis: Analysis
     targets: dict[str, Path] = field(default_factory=dict)
 
 
@@ -99,19 +101,29 @@ def export(
         DataError: if the dataset is not here: an export that cannot be verified is none.
         MissingPackageError: if a package that a form needs is not installed.
     """
+    from bakeoff.analysis.analyse import current_analysis
     from bakeoff.records.paths import AttemptFolder, Home
 
     chosen, how = choice or Choice(), options or ExportOptions()
     run, record = find_trial(target, chosen)
     served = served_trial(run, record, chosen.rule)
     _check_forms(how.forms)
-    course = _Course(run, record, served, how, AttemptFolder(Home.default().jobs / f"export-{secrets.token_hex(4)}"))
+    _import_all()
+    # what the card tells is found out before the job, which takes minutes: a fault of the run's costs none of them
+    folder = AttemptFolder(Home.default().jobs / f"export-{secrets.token_hex(4)}")
+    course = _Course(run, record, served, how, folder, current_analysis(run))
     course.targets = _targets(course)
     _run(course, told)
     found = [_finish(course, form) for form in how.forms]
     done = [_place(course, form, body) for form, body in zip(how.forms, found, strict=True)]
     shutil.rmtree(course.folder.root)
     return done
+
+
+def _import_all() -> None:
+    """Import what comes after the job before it: a package that is upgraded meanwhile would be half of each version."""
+    import bakeoff.analysis.verifying
+    import bakeoff.report.model_card  # noqa: F401
 
 
 def _check_forms(forms: Sequence[str]) -> None:
@@ -197,7 +209,6 @@ def _finish(course: _Course, form: str) -> dict[str, Any]:
 
 def _place(course: _Course, form: str, body: dict[str, Any]) -> Exported:
     import bakeoff
-    from bakeoff.analysis.analyse import current_analysis
     from bakeoff.records.files import move_into_place, write_bytes
     from bakeoff.records.serving import Export
     from bakeoff.report.model_card import model_card
@@ -213,7 +224,7 @@ def _place(course: _Course, form: str, body: dict[str, Any]) -> Exported:
         }
     )
     record.write(made / EXPORTED)
-    card = model_card(record, _purpose(made), current_analysis(course.run))
+    card = model_card(record, _purpose(made), course.analysis)
     write_bytes(made / CARD, card.encode("utf-8", "replace"))
     target = course.targets[form]
     target.parent.mkdir(parents=True, exist_ok=True)

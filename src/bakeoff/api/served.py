@@ -146,17 +146,19 @@ def _has_model(run: RunFolder, trial: TrialSpec) -> bool:
 
 def _none_kept(run: RunFolder, recipe: str, records: list[TrialRecord], others: list[str]) -> RunError:
     """Why a recipe has no model to put to use, and which others of the task have one."""
+    from bakeoff.catalog import registry
+
     keep = "set `keep: best` (or all) in the study and run it with --new: a model that was removed cannot be had back"
     if all(record.result is None for record in records):
         return RunError(
             f"no trial of {recipe} is complete", str(run.root), "go on with `bakeoff run`; `bakeoff status` shows it"
         )
-    if records[0].spec.recipe.model is None:
-        method = records[0].spec.recipe.method.name
+    method = registry.method(records[0].spec.recipe.method.name)
+    if not method.keeps_model:
         remedy = (
             f"name another recipe behind a colon: {', '.join(f'{run.root.name}:{name}' for name in others)}" if others else keep
         )
-        return RunError(f"{recipe} has no model to put to use: {method} keeps none", str(run.root), remedy)
+        return RunError(f"{recipe} has no model to put to use: {method.name} keeps none", str(run.root), remedy)
     return RunError(f"no model of {recipe} was kept", str(run.root), keep)
 
 

@@ -136,6 +136,11 @@ class MethodCard(Card):
     mixes: bool = False
     tasks: tuple[str, ...] = ("multilabel",)
 
+    @property
+    def keeps_model(self) -> bool:
+        """Whether its trials can keep a model to put to use: only what was trained, or made of what was trained, is one."""
+        return self.needs_model and (self.trains or self.reads_models)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricCard(Card):

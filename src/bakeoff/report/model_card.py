@@ -137,7 +137,9 @@ def _use(export: Export, purpose: str) -> list[str]:
     code = [*more, f"import torch\nfrom transformers import {kind}, AutoTokenizer", *loading]
     code += ['tokenizer = AutoTokenizer.from_pretrained("FOLDER")']
     pair = ', ["the other text"]' if export.pairs else ""
-    code += [f'given = tokenizer(["a text"]{pair}, return_tensors="pt", padding=True)', "with torch.no_grad():"]
+    cut = '"only_second"' if export.task.kind == "qa" else "True"
+    code += [f'given = tokenizer(["a text"]{pair}, truncation={cut}, max_length={export.task.max_length},']
+    code += ['                  padding=True, return_tensors="pt")', "with torch.no_grad():"]
     if export.task.kind == "qa":
         code += ["    found = model(**given)                     # start_logits and end_logits of each token"]
     elif purpose == "sequence":
@@ -150,6 +152,8 @@ def _use(export: Export, purpose: str) -> list[str]:
         if purpose == "token" and export.task.kind != "qa"
         else []
     )
+    if export.task.kind == "qa" or (export.task.long_text or "truncate") != "truncate":
+        note += ["", "This cuts off what is longer; `bakeoff predict` and `bakeoff serve` read it as the recipe does."]
     return [*lines, "```python", *code, "```", *note]
 
 
