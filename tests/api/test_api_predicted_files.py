@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import faking
 from bakeoff.api import predicted_files, predicting
 from bakeoff.api.predicted_files import FileOptions, predict_file, predict_path
 from bakeoff.errors import BakeoffError, DataError
 from faking import LABELS, Fake
+from payloads import PAYLOADS
 
 
 def answered(content: str | bytes, **options: Any) -> str:
@@ -60,16 +62,49 @@ def test_csv_comes_back_as_it_was(rows: list[tuple[str, str]]) -> None:
     assert [row["prediction"] for row in found] == [LABELS[len(row[0]) % 2] for row in expected]
 
 
-def test_what_a_spreadsheet_would_run_is_text() -> None:
-    out = predicted_files._cell
-    assert [out(text) for text in ("=1+1", "@x", "-cmd", "+1 apple", "plain")] == [
-        "'=1+1",
-        "'@x",
-        "'-cmd",
-        "'+1 apple",
-        "plain",
-    ]
-    assert [out(text) for text in ("-5", "+3.5", "-1e3", "-inf")] == ["-5", "+3.5", "-1e3", "'-inf"]
+CALLS = ("=1+1", "@SUM(1+1)*cmd|' /C calc'!A0", "-cmd", "+1 apple", "\tx", "\rx", "\nx", "\uff1d1+1", *PAYLOADS)
+"""Cells that a spreadsheet would run, and what a page would."""
+SAFE = ("-5", "+3.5", "-1e3", "plain", "'=1+1")
+
+
+def table_of(cells: tuple[str, ...], header: tuple[str, str] = ("text", "note")) -> str:
+    sheet = io.StringIO()
+    csv.writer(sheet).writerows([header, *((cell, cell) for cell in cells)])
+    return sheet.getvalue()
+
+
+def read_table(content: str, delimiter: str = ",") -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content, newline=""), delimiter=delimiter))
+
+
+@pytest.mark.parametrize("to", ["csv", "tsv", "jsonl"])
+def test_what_a_spreadsheet_would_run_comes_back_as_it_was(to: str) -> None:
+    cells, notes = (*CALLS, *SAFE), list[str]()
+    out = answered(table_of(cells, ("text", "=note")), form="csv", to=to, noted=notes.append)
+    lines = out.splitlines() if to == "jsonl" else []
+    found = [json.loads(line) for line in lines] or read_table(out, "\t" if to == "tsv" else ",")
+    assert [(row["text"], row["=note"]) for row in found] == [(cell, cell) for cell in cells]
+    risky = sum(cell.startswith(predicted_files.FORMULA) for cell in CALLS)
+    assert [note.split(" cells")[0] for note in notes] == ([] if to == "jsonl" else [str(2 * risky + 1)])
+
+
+def test_what_a_spreadsheet_would_run_is_text_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faking, "LABELS", ["=HYPERLINK(1)", "-", "a", "b"])
+    notes: list[str] = []
+    out = answered(table_of((*CALLS, *SAFE)), form="csv", escape_formulas=True, noted=notes.append)
+    found = read_table(out)
+    for row, cell in zip(found, (*CALLS, *SAFE), strict=True):
+        risky = cell in CALLS and cell.startswith(predicted_files.FORMULA)
+        assert row["text"] == row["note"] == (f"'{cell}" if risky else cell)
+        assert row["prediction"] in ("'=HYPERLINK(1)", "'-")
+    assert notes == []
+
+
+def test_labels_are_written_as_they_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bakeoff compare` knows them by these names."""
+    monkeypatch.setattr(faking, "LABELS", ["-", "+", "a", "b"])
+    found = read_table(answered(table_of(("ab", "abc")), form="csv"))
+    assert [row["prediction"] for row in found] == ["-", "+"]
 
 
 def test_questions_get_their_answer() -> None:

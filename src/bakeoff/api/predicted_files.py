@@ -8,7 +8,7 @@ import math
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 PREDICTION = "prediction"
 SCORES = "scores"
 SCORE_PREFIX = "score:"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What spreadsheets take for the beginning of a formula: the wide forms of the signs, too (OWASP, CSV Injection)."""
 TWO_TEXTS = ("qa",)
 
 
@@ -35,6 +36,9 @@ class FileOptions:
         second: column of the second texts; empty means that it is found out.
         scores: whether the scores of all labels are written.
         to: form of what is written; empty means that of the rows, for a text a line JSON lines.
+        escape_formulas: whether an apostrophe is put before every cell of CSV and TSV that a spreadsheet would take for a
+            formula. Without it rows come back exactly as they were, and labels as they are called.
+        noted: told at the end, in a sentence, what whoever opens the file should know.
     """
 
     form: str = ""
@@ -42,6 +46,8 @@ class FileOptions:
     second: str = ""
     scores: bool = True
     to: str = ""
+    escape_formulas: bool = False
+    noted: Callable[[str], None] | None = None
 
 
 @dataclass
@@ -116,7 +122,8 @@ def predict_file(
     given = _columns(chosen, form)
     columns = find_columns(first.values, predictor.reads_pairs, given, name)
     work = _Work(predictor, name, columns, _chain(first, rows), chosen.scores)
-    writer = _writer(as_form(chosen.to) if chosen.to else form, sink, predictor, first, chosen.scores)
+    cells = _Cells(chosen.escape_formulas)
+    writer = _writer(as_form(chosen.to) if chosen.to else form, sink, predictor, first, chosen.scores, cells)
     done = 0
     for answer in predictor.ask(work.messages()):
         block = work.waiting.popleft()
@@ -125,6 +132,8 @@ def predict_file(
         done += len(block)
         if told is not None:
             told(done)
+    if chosen.noted is not None and cells.formulas and not cells.escape:
+        chosen.noted(f"{cells.formulas:,} cells begin as a formula does, which a spreadsheet may run; --escape-formulas")
     return done
 
 
@@ -142,12 +151,38 @@ def _chain(first: Numbered, rows: Iterator[Numbered]) -> Iterator[Numbered]:
 Writer = Callable[["Numbered", Prediction], None]
 
 
-def _writer(form: RowForm, sink: TextIO, predictor: Predictor, first: Numbered, scores: bool) -> Writer:
+@dataclass
+class _Cells:
+    """Cells of a table, and how many of them a spreadsheet would take for a formula."""
+
+    escape: bool
+    formulas: int = 0
+
+    def __call__(self, value: Any) -> Any:
+        """A cell: nested values as JSON; numbers stay what they are."""
+        if isinstance(value, dict | list):
+            return json.dumps(value, ensure_ascii=False)
+        if not isinstance(value, str) or not value.startswith(FORMULA) or _is_number(value):
+            return value
+        self.formulas += 1
+        return f"'{value}" if self.escape else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _writer(form: RowForm, sink: TextIO, predictor: Predictor, first: Numbered, scores: bool, cells: _Cells) -> Writer:
     taken = [name for name in (PREDICTION, SCORES) if name in first.values]
     if taken:
         raise DataError(f"the rows have a column called {taken[0]} already", "", "rename that column")
     if form in ("csv", "tsv"):
-        return _table_writer("\t" if form == "tsv" else ",", sink, predictor, first, scores)
+        delimiter = "\t" if form == "tsv" else ","
+        out = csv.writer(_LineFeeds(sink), delimiter=delimiter, lineterminator="\r\n")
+        return _table_writer(out, predictor, list(first.values), scores, cells)
     return _json_writer(sink, scores)
 
 
@@ -167,17 +202,15 @@ def _writable(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _table_writer(delimiter: str, sink: TextIO, predictor: Predictor, first: Numbered, scores: bool) -> Writer:
+def _table_writer(out: Any, predictor: Predictor, columns: list[str], scores: bool, cells: _Cells) -> Writer:
     labels = predictor.introduction.labels if predictor.introduction.kind not in TWO_TEXTS else ["answer"]
-    columns = list(first.values)
-    out = csv.writer(_LineFeeds(sink), delimiter=delimiter, lineterminator="\r\n")
     added = [f"{SCORE_PREFIX}{label}" for label in labels] if scores else []
-    out.writerow([*columns, PREDICTION, *added])
+    out.writerow([*map(cells, columns), PREDICTION, *added])
 
     def write(row: Numbered, said: Prediction) -> None:
-        kept = [_flat(row.values.get(column, "")) for column in columns]
+        kept = [cells(row.values.get(column, "")) for column in columns]
         found = said.answer if said.answer is not None else "|".join(said.labels)
-        out.writerow([*kept, _cell(found), *(said.scores[label] for label in labels if scores)])
+        out.writerow([*kept, cells(found), *(said.scores[label] for label in labels if scores)])
 
     return write
 
@@ -190,21 +223,6 @@ class _LineFeeds:
 
     def write(self, line: str) -> int:
         return self._sink.write(line.removesuffix("\r\n") + "\n")
-
-
-def _flat(value: Any) -> Any:
-    """A cell of a row: nested values as JSON."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-
-
-def _cell(text: str) -> str:
-    """A cell of ours that no spreadsheet takes for a formula; numbers stay what they are."""
-    if not text.startswith(FORMULA):
-        return text
-    try:
-        return text if math.isfinite(float(text)) else f"'{text}"
-    except ValueError:
-        return f"'{text}"
 
 
 def predict_path(
@@ -233,7 +251,7 @@ def predict_path(
 
     chosen = options or FileOptions()
     form = chosen.to or SUFFIXES.get(target.suffix.lower(), "")
-    asked = FileOptions(chosen.form, chosen.column, chosen.second, chosen.scores, "jsonl" if form == "text" else form)
+    asked = replace(chosen, to="jsonl" if form == "text" else form)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open_source(source) as stream, temporary.open("w", encoding="utf-8", newline="", errors="surrogateescape") as sink:

@@ -25,7 +25,8 @@ MODEL is a run folder (or the name of one in runs/) with the recipe behind a col
 the one that leads is taken; of its seeds, the best on validation. Labels are given by the thresholds fitted on validation.
 
 Files are CSV, TSV, JSON lines (.jsonl) or a text a line (.txt), of any size: rows keep their order and their columns, and get
-`prediction` and the scores of all labels. What `bakeoff compare` reads has the columns id, gold and prediction.
+`prediction` and the scores of all labels; what stood in them comes back letter by letter. What `bakeoff compare` reads has the
+columns id, gold and prediction.
 
 \b
 Examples:
@@ -49,6 +50,10 @@ To = Annotated[Path | None, typer.Option("--to", "-o", metavar="FILE", help="Whe
 Format = Annotated[str, typer.Option("--format", metavar="FORM", help="Form of the rows: csv, tsv, jsonl or text.")]
 Column = Annotated[str, typer.Option("--column", help="The column of the texts; found out without it.")]
 SecondColumn = Annotated[str, typer.Option("--second-column", help="The column of the second texts, likewise.")]
+Escape = Annotated[
+    bool,
+    typer.Option("--escape-formulas", help="Put an apostrophe before cells of CSV and TSV that a spreadsheet would run."),
+]
 Scores = Annotated[bool, typer.Option("--scores/--no-scores", help="Whether the scores of all labels are written.")]
 
 
@@ -62,6 +67,7 @@ def command(
     column: Column = "",
     second_column: SecondColumn = "",
     scores: Scores = True,
+    escape_formulas: Escape = False,
     task: Task = "",
     seed: Seed = None,
     rule: Rule = "",
@@ -71,10 +77,11 @@ def command(
 ) -> None:
     """Answer with a trained model."""
     from bakeoff import api
+    from bakeoff.cli.shown import say
 
     if texts and file:
         raise DataError("texts and a file are given", str(file), "give one of them")
-    options = api.FileOptions(form, column, second_column, scores)
+    options = api.FileOptions(form, column, second_column, scores, escape_formulas=escape_formulas, noted=say)
     with api.Predictor(target, task=task, seed=seed, rule=rule, threads=threads, precision=precision or None) as predictor:
         if texts:
             _answer_texts(predictor, texts, second or [], as_json)

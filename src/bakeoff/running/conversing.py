@@ -92,11 +92,12 @@ class Conversation:
             self._process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(CLOSE_SECONDS)
-        if self._process.poll() is None:
+        slow = self._process.poll() is None
+        if slow:
             kill_tree(self._process.pid)
             self._process.wait()
         self._process.stdout.close()
-        if self._process.returncode == 0:
+        if slow or self._process.returncode == 0:  # whoever is slow to end has answered all the same
             shutil.rmtree(self._folder.root, ignore_errors=True)
 
     def _death(self) -> BakeoffError:
