@@ -207,6 +207,26 @@ def test_hostile_texts_come_back_as_json_alone(client: Client) -> None:
     assert (status, headers["content-type"]) == (422, "application/json")
 
 
+def test_nothing_of_what_is_sent_reaches_a_log_or_a_label(
+    client: Client, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither texts, which may be private, nor signs that a terminal or a reader of logs would obey."""
+    word = "canary-5d1f"
+    for payload in (*PAYLOADS[:3], "\x1b[2J\x1b]0;title\x07", "\u2028\r\nERROR: all is lost"):
+        text = f"{word} {payload}"
+        assert client.predict({"texts": [text]})[0] == 200
+        assert client.predict({"texts": [text], "model": text})[0] == 422
+        assert client.predict(text.encode())[0] == 400
+    assert client.ask("GET", f"/{word}/%1b%5b2J/..%2f..%2fetc%2fpasswd")[0] == 404
+    assert client.ask("GET", "/models", host=f"{word}.example")[0] == 400
+    assert client.ask("GET", "/models", authorization=f"Bearer {word}", x_other=word)[0] == 200
+    assert client.raw(f"{word} \x1b[2J HTTP/9.9\r\n\r\n".encode()).startswith(b"HTTP/1.1 400")
+    counted = client.ask("GET", "/metrics")[2].decode()
+    told = capfd.readouterr()
+    assert word not in counted + told.out + told.err + caplog.text
+    assert "\x1b" not in told.err
+
+
 class Slow:
     """Answers when it is told to; what it was asked is noted."""
 

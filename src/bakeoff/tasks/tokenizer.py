@@ -8,6 +8,7 @@ from typing import Any
 import transformers
 
 from bakeoff.errors import ModelError
+from bakeoff.tasks.remote_code import refused_code
 
 REMEDY = (
     "the folder needs tokenizer.json, or the vocabulary files that its tokenizer_config.json names "
@@ -25,13 +26,16 @@ def load_tokenizer(folder: Path) -> Any:
         A `PreTrainedTokenizerFast`.
 
     Raises:
-        ModelError: if it cannot be loaded, has no vocabulary, or is no fast one; the message names what is missing.
+        ModelError: if it cannot be loaded, needs code of its own, has no vocabulary, or is no fast one; the message names
+            what is missing.
     """
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             str(folder), use_fast=True, local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
+        if (refused := refused_code(folder)) is not None:
+            raise refused from error
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise ModelError(f"the tokenizer cannot be loaded: {lines[0]}", str(folder), REMEDY) from error
     # where its files are missing, transformers makes an empty one, to which every text is a row of unknown tokens

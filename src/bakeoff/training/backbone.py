@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bakeoff.errors import ModelError
 from bakeoff.records.specs import Pooling
+from bakeoff.tasks.remote_code import refused_code
 from bakeoff.training import attention
 from bakeoff.training.batches import Batch
 from bakeoff.training.body import Body
@@ -41,11 +42,13 @@ def load_config(folder: Path) -> Any:
         A `PreTrainedConfig`.
 
     Raises:
-        ModelError: if it is missing or names an architecture that transformers does not know.
+        ModelError: if it is missing, needs code of its own, or names an architecture that transformers does not know.
     """
     try:
         return transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
+        if (refused := refused_code(folder)) is not None:
+            raise refused from error
         raise ModelError(
             f"config.json cannot be used: {error}", str(folder), "bakeoff model show NAME checks the model's files"
         ) from error
