@@ -13,10 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from bakeoff.data.own import import_files, import_own
-from bakeoff.errors import DataError, DownloadError
+from bakeoff.errors import DataError, DownloadError, StudyError
 from bakeoff.hub import session
+from bakeoff.preflight.beginning import begin, study_text
 from bakeoff.records.hub_places import HubPlace, hub_place
 from bakeoff.records.paths import Home
+from bakeoff.study.loading import load_study
+from bakeoff.study.planning import needed_files
 from bakeoff.study.shape import Columns as StudyColumns
 from fake_hub import FakeHub, forget_the_user
 
@@ -171,3 +174,27 @@ def test_half_a_file_and_no_hub_are_never_taken_for_data(home: Home, hub: FakeHu
         import_own(home, "mine", "some/other")
     hub.lies.clear()
     assert sum(import_own(home, "mine", "some/mine")[0].sizes.values()) == 40
+
+
+def test_a_path_whose_folder_is_there_is_a_missing_file_and_no_dataset_of_the_hub(
+    home: Home, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("some").mkdir()
+    with pytest.raises(DataError, match="no such file"):
+        import_own(home, "mine", "some/mine")
+    assert hub.asked == []
+
+
+def test_a_first_study_is_made_of_an_id(home: Home, hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    hub.add("dataset", "some/mine", {"train.csv": CSV})
+    text = study_text(begin(home, "some/mine", "minilm-l6", "methods", tmp_path))
+    Path("s.yaml").write_text(text, "utf8")
+    assert "file: some/mine" in text
+    study = load_study(Path("s.yaml"))
+    assert needed_files(study) == {"some-mine": ("some/mine", StudyColumns())}
+    Path("s.yaml").write_text(text.replace("file: some/mine", "dataset: some/mine"), "utf8")
+    with pytest.raises(StudyError, match="data of your own") as caught:
+        load_study(Path("s.yaml"))
+    assert "file: some/mine" in str(caught.value)

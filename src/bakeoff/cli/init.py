@@ -31,6 +31,7 @@ Examples:
   bakeoff init reviews.csv --text comment --labels stars
   bakeoff init comments.csv --ask methods-losses
   bakeoff init goemotions --ask losses --model minilm-l6 --out study.yaml
+  bakeoff init stanfordnlp/imdb --ask methods     (a dataset of the hub)
 """
 DEFAULT_MODEL, DEFAULT_QUESTION = "minilm-l6", "needed"
 
@@ -39,7 +40,8 @@ def command(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="DATA", help="A CSV, TSV, JSON, Parquet or Arrow file, a folder with one a split, or a dataset's name."
+            metavar="DATA",
+            help="A CSV, TSV, JSON, Parquet or Arrow file, a folder, a dataset's name, or owner/name on the hub.",
         ),
     ] = None,
     model: Annotated[

@@ -68,7 +68,7 @@ def local_copy(home: Home, place: str, fresh: bool = False, progress: Progress |
         DownloadError: if the hub's files cannot be fetched whole.
         MissingPackageError: if fsspec, or what it needs for such addresses, is not installed.
     """
-    on_hub = None if Path(place).exists() else hub_place(place)
+    on_hub = hub_place(place, Path())
     if on_hub is not None:
         return hub_copy(home, on_hub, fresh, progress)
     if not is_address(place):

@@ -11,11 +11,13 @@ from bakeoff.catalog import registry
 from bakeoff.catalog.registry import nearest
 from bakeoff.data.choosing import Columns
 from bakeoff.data.own import read_own
+from bakeoff.data.snapshots import local_copy
 from bakeoff.data.store import card_of, find_dataset, stored_fingerprints
 from bakeoff.errors import CatalogError, DataError, ModelError, RunError
 from bakeoff.hub.models import locate_model
 from bakeoff.preflight.lengths import measure_lengths
 from bakeoff.preflight.shapes import read_shape
+from bakeoff.records.hub_places import hub_place
 from bakeoff.records.paths import Home
 from bakeoff.study.components import named_model
 from bakeoff.study.model import ModelRequest
@@ -90,7 +92,7 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path, column
 
     Args:
         home: where data and models are kept.
-        data: the path of a user's own file or folder, or the name of a dataset.
+        data: the path of a user's own file or folder, the id of a dataset of the hub, or the name of a dataset.
         model: a catalog name, a hub id with its revision, or a folder.
         question: a key of `QUESTIONS`.
         beside: the folder in which the study file will stand.
@@ -108,11 +110,13 @@ def begin(home: Home, data: str, model: str, question: str, beside: Path, column
     check_question(question)
     request = named_model(model, Path.cwd(), "--model")
     path = Path(data).expanduser()
-    if path.exists():
-        name = safe_name(path.stem)
+    on_hub = hub_place(data, Path())
+    if on_hub is not None or path.exists():
+        name = safe_name(on_hub.name if on_hub else path.stem)
+        path = local_copy(home, data, fresh=True) if on_hub else path
         imported, said = read_own(path, name, columns)
         kind, rows, labels, understood = said.kind, imported.sizes["train"], len(imported.labels.names), said.lines
-        line = f"file: {quoted(_shown(path, beside))}{_columns(columns)}"
+        line = f"file: {quoted(data if on_hub else _shown(path, beside))}{_columns(columns)}"
         texts = imported.sample("train", 500)
     else:
         check_data(home, data)
@@ -180,7 +184,12 @@ def check_data(home: Home, data: str) -> None:
         CatalogError: if there is neither.
     """
     known = list(registry.cards("dataset"))
-    if not Path(data).expanduser().exists() and data not in known and not stored_fingerprints(home, data):
+    if (
+        hub_place(data, Path()) is None
+        and not Path(data).expanduser().exists()
+        and data not in known
+        and not stored_fingerprints(home, data)
+    ):
         near = nearest(data, known)
         hint = f"did you mean {near!r}? " if near else ""
         raise CatalogError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 PREFIX = "hf://datasets/"
 _PART = r"[A-Za-z0-9][\w.-]{0,95}"
@@ -39,20 +40,24 @@ class HubPlace:
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", f"{self.repository}/{self.part}".strip("/"))[:60].strip("-.+_")
 
 
-def hub_place(place: str) -> HubPlace | None:
+def hub_place(place: str, beside: Path | None = None) -> HubPlace | None:
     """Understand a place that is no file on this machine.
 
     Args:
         place: as a study or a command says it: `owner/name`, with `/part` and `@revision` where they are needed; or
             `hf://datasets/owner/name@revision/part`, as the hub's own library writes it.
+        beside: the folder that paths are relative to; None where nothing is known of files.
 
     Returns:
-        The place; None if it is something else, such as the path of a file.
+        The place; None if it is something else, such as the path of a file. What begins with a folder that is there is a path,
+        also where the rest of it is missing.
     """
     if place.startswith(PREFIX):
         found = _PLACE.fullmatch(place.removeprefix(PREFIX).rstrip("/"))
         return _sound(HubPlace(found[1], found[2] or "", found[3] or "")) if found else None
     found = _BARE.fullmatch(place)
+    if found is not None and beside is not None and (beside / place.split("/", maxsplit=1)[0]).exists():
+        return None
     if found is None or (found[3] is None and place.lower().endswith(FILE_ENDINGS)):
         return None
     return _sound(HubPlace(found[1], found[3] or "", found[2] or ""))

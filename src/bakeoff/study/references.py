@@ -127,6 +127,10 @@ def _check_source(source: Node, task: Node, kind: str, folder: Path, faults: Fau
     if dataset is not None and file is not None:
         faults.add(file, "the data stand twice", "either dataset or file", key=True)
     # a name that the catalog does not have may be the user's own, which only the home folder knows: then the kind must be said
+    on_hub = hub_place(dataset.value) if dataset and isinstance(dataset.value, str) else None
+    if dataset and on_hub is not None:
+        faults.add(dataset, "a dataset of the hub is data of your own", f"file: {on_hub}", key=True)
+        return
     card = find_card("dataset", dataset, faults) if dataset and not (stated and _is_name(dataset)) else None
     card = card or (cards("dataset").get(str(dataset.value)) if dataset else None)
     if stated and kind and isinstance(card, DatasetCard) and card.task != kind and not is_composed(task):
@@ -136,7 +140,7 @@ def _check_source(source: Node, task: Node, kind: str, folder: Path, faults: Fau
     if file is None or not isinstance(file.value, str) or not file.value:
         return
     here = (folder / Path(file.value).expanduser()).exists()
-    if not here and not is_url(file.value) and hub_place(file.value) is None:
+    if not here and not is_url(file.value) and hub_place(file.value, folder) is None:
         where = f"a path relative to the study file (looked for at {folder / file.value})"
         faults.add(file, "there is no such file", f"{where}, an address, or a dataset of the hub: owner/name")
     if stated is None:

@@ -154,7 +154,7 @@ def file_place(file: str, folder: Path) -> str:
         An absolute path, the URL, or the id of a dataset of the hub.
     """
     path = (folder / Path(file).expanduser()).resolve()
-    return file if is_url(file) or (hub_place(file) is not None and not path.exists()) else str(path)
+    return file if is_url(file) or hub_place(file, folder) is not None else str(path)
 
 
 def dataset_name(entry: SourceEntry | TaskEntry, name: str) -> str:
