@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.analysis.funnel_model import Funnel
 from bakeoff.analysis.model import Analysis
-from bakeoff.records.decisions import Candidate
 from bakeoff.records.paths import RunFolder
 from bakeoff.report import palette, words
 from bakeoff.report.figures import Figure, Sketch, draw, shown, slug
@@ -29,7 +28,7 @@ class Way:
 
     Attributes:
         recipe: its name.
-        places: its place in each phase that it was in, from 1; in the last phase that of the verdict's ranking.
+        places: its place in each phase that it was in, from 1; in the last phase among those that are left, by the ranking.
         score: what it had in the last phase that judged it.
         goes_on: whether it came to the last phase, or goes on still.
         index: its place among the recipes of the first phase, which gives its colour.
@@ -53,7 +52,7 @@ def funnel_figures(run: RunFolder, analysis: Analysis) -> list[Figure]:
         A figure a task that any phase decided on; none for a study without phases.
     """
     funnel = analysis.funnel
-    if funnel is None:
+    if funnel is None or not funnel.phases:
         return []
     tasks = list(dict.fromkeys(one.task for phase in funnel.phases for one in phase.candidates))
     orders = {task.name: [standing.recipe for standing in task.standings] for task in analysis.tasks}
@@ -61,6 +60,19 @@ def funnel_figures(run: RunFolder, analysis: Analysis) -> list[Figure]:
         draw(run.figures, _sketch(funnel, task, ways_of(funnel, task, orders.get(task, [])), f"phases-{number}-{slug(task)}"))
         for number, task in enumerate(tasks, 1)
     ]
+
+
+def drawn_phases(funnel: Funnel) -> list[str]:
+    """The phases that are drawn: those that have decided, and the one that follows them. The best again after a sweep is none.
+
+    Args:
+        funnel: the funnel.
+
+    Returns:
+        Their names, in order.
+    """
+    decided, last = [one.phase for one in funnel.phases], list(funnel.entered)[-1]
+    return decided if last in decided or funnel.stopped else [*decided, last]
 
 
 def ways_of(funnel: Funnel, task: str, order: list[str]) -> list[Way]:
@@ -72,11 +84,13 @@ def ways_of(funnel: Funnel, task: str, order: list[str]) -> list[Way]:
         order: the recipes of the last phase, the best first; empty where none are ranked.
 
     Returns:
-        A way a recipe of the first phase, in the order of that phase's places.
+        A way a recipe that the first phase judged, in the order of its places there.
     """
     decided = [[one for one in phase.candidates if one.task == task] for phase in funnel.phases]
+    left = [one.recipe for one in decided[-1] if one.goes_on]
+    ranked = [recipe for recipe in order if recipe in left] if set(left) <= set(order) else left
     found = []
-    for index, first in enumerate(decided[0] if decided else []):
+    for index, first in enumerate(decided[0]):
         places, last = [], first
         for candidates in decided:
             place = next((place for place, one in enumerate(candidates, 1) if one.recipe == first.recipe), 0)
@@ -85,20 +99,14 @@ def ways_of(funnel: Funnel, task: str, order: list[str]) -> list[Way]:
             places.append(place)
             last = candidates[place - 1]
         on = last.goes_on and len(places) == len(decided)
-        if on and len(funnel.entered) > len(decided):
-            places.append(_last_place(first.recipe, order, decided[-1]))
+        if on and len(drawn_phases(funnel)) > len(decided):
+            places.append(1 + ranked.index(first.recipe))
         found.append(Way(first.recipe, tuple(places), last.score, on, index))
     return found
 
 
-def _last_place(recipe: str, order: list[str], before: list[Candidate]) -> int:
-    """A place in the last phase: by its ranking, or while there is none in the order of the phase before."""
-    ranked = order if recipe in order else [one.recipe for one in before if one.goes_on]
-    return 1 + ranked.index(recipe)
-
-
 def _sketch(funnel: Funnel, task: str, ways: list[Way], name: str) -> Sketch:
-    phases = list(funnel.entered)
+    phases = drawn_phases(funnel)
 
     def paint(axes: Axes) -> None:
         for way in ways:
