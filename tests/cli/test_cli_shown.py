@@ -93,6 +93,22 @@ def test_what_would_steer_a_terminal_is_made_visible() -> None:
 
 
 @pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (60, ["task   seed   state      reason", "demo   1337   complete"]),
+        (30, ["task   seed   state", "demo   1337   complete"]),  # without the empty column
+        (20, ["- task demo; seed", "1337; state", "complete"]),
+    ],
+)
+def test_a_narrow_terminal_breaks_no_word(width: int, said: list[str]) -> None:
+    out = io.StringIO()
+    columns = {"task": "task", "seed": ">seed", "state": "state", "reason": "reason"}
+    Console(file=out, width=width).print(make_table(columns, [{"task": "demo", "seed": 1337, "state": "complete"}]))
+    lines = [line.strip() for line in out.getvalue().splitlines() if line.strip("─ ")]
+    assert lines == said
+
+
+@pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.04, "0.0 s"), (9.96, "10.0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (3661, "1 h 1 min"), (None, "–")],
 )

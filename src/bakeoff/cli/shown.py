@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.cli.tables import FittingTable
 from bakeoff.records.files import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 PIPE_WIDTH = 160
 
@@ -88,7 +88,7 @@ def _without_paths(value: Any) -> Any:
     return value
 
 
-def make_table(columns: Mapping[str, str], rows: Sequence[Row]) -> Table:
+def make_table(columns: Mapping[str, str], rows: Sequence[Row]) -> FittingTable:
     """A table of rows.
 
     Args:
@@ -98,16 +98,7 @@ def make_table(columns: Mapping[str, str], rows: Sequence[Row]) -> Table:
     Returns:
         The table.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in columns.values():
-        table.add_column(heading.lstrip(">"), justify="right" if heading.startswith(">") else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(safe(cell(row.get(key)))) for key in columns))
-    return table
+    return FittingTable(list(columns.values()), [[safe(cell(row.get(key))) for key in columns] for row in rows])
 
 
 def show(columns: Mapping[str, str], rows: Sequence[Row], *, as_json: bool, title: str = "") -> None:

@@ -110,7 +110,10 @@ def view(standing: Standing) -> Group:
     counts = Counter(row.state.value for row in standing.rows)
     words = ", ".join(f"{count} {state}" for state, count in counts.items())
     left = f"; about {duration(standing.left_seconds)} left" if standing.left_seconds else ""
-    owner = f"runner: {standing.owner}" if standing.owner else "no runner is at work"
+    idle = "no runner is at work"
+    if not all(row.state.ended for row in standing.rows):
+        idle += "; `bakeoff run` with the same study goes on"
+    owner = f"runner: {standing.owner}" if standing.owner else idle
     rows = [
         {
             **asdict(row),
