@@ -47,7 +47,7 @@ def start(executor: Executor, hostile_path: Path) -> Callable[[str], Handle]:
 def test_a_parent_that_dies_under_several_jobs_loses_them_all_and_tells_each(worker: tuple[str, ...], tmp_path: Path) -> None:
     with LocalExecutor(["bert"], tmp_path / "warm.log", worker) as executor:
         jobs = {executor.start(AttemptFolder(tmp_path / n), JobSpec(kind="stub", id=n, stub={"do": "hang"})) for n in "ab"}
-        os.kill(executor._parent.pid, 9)
+        os.kill(executor.parent.pid, 9)
         third = executor.start(AttemptFolder(tmp_path / "c"), JobSpec(kind="stub", id="c", stub={"do": "ok"}))
         ended: list[Ended] = []
         while len(ended) < 3:
@@ -186,6 +186,6 @@ def test_a_dead_parent_is_replaced(worker: tuple[str, ...], tmp_path: Path) -> N
         assert not lives(handle.pid)
         second = executor.start(AttemptFolder(tmp_path / "b"), JobSpec(kind="stub", id="b", stub={"do": "ok"}))
         assert wait(executor) == Ended(second, 0)
-        os.kill(executor._parent.pid, 9)  # while it is idle: the next job does not notice
+        os.kill(executor.parent.pid, 9)  # while it is idle: the next job does not notice
         third = executor.start(AttemptFolder(tmp_path / "c"), JobSpec(kind="stub", id="c", stub={"do": "ok"}))
         assert wait(executor) == Ended(third, 0)

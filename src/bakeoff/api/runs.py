@@ -31,7 +31,7 @@ class RunOptions:
     Attributes:
         run_dir: the run folder; None means `runs/<name>-<profile>` beside the study.
         new: whether a new run folder is begun where one stands.
-        executor: `local`, or `inline` for debugging.
+        executor: `local`, `inline` for debugging, or `ray` for a cluster.
         only: conditions on the trials that are begun, such as `recipe=bce,seed=42`.
         again_failed: whether trials that failed before are begun again.
         at_most: trials begun at most; None means all.

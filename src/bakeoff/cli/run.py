@@ -26,6 +26,7 @@ Examples:
   bakeoff run study.yaml --profile quick
   bakeoff run study.yaml --workers 2
   bakeoff run study.yaml --workers auto             as many at a time as fit, by what they were seen to take
+  RAY_ADDRESS=auto bakeoff run study.yaml --executor ray --workers 8      on a Ray cluster that shares the disk
   bakeoff run study.yaml --only recipe=bce,seed=42 --executor inline
   bakeoff run study.yaml --trials 3                 stop after three, where long jobs are killed; again for the next three
 
@@ -54,7 +55,13 @@ def command(
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a new run folder even if one stands.")] = False,
     executor: Annotated[
-        str, typer.Option("--executor", help="local, or inline: each job by itself, with all it prints, for debugging.")
+        str,
+        typer.Option(
+            "--executor",
+            metavar="local|ray|inline",
+            help="Where trials run: here; on the Ray cluster at $RAY_ADDRESS; or here by themselves with all they print, for "
+            "debugging. Results stay the same.",
+        ),
     ] = "local",
     again_failed: Annotated[bool, typer.Option("--again-failed", help="Run trials that failed before again.")] = False,
     trials: Annotated[

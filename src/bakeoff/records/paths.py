@@ -334,6 +334,11 @@ class RunFolder:
         return self.jobs / "warm.log"
 
     @property
+    def bridge_console(self) -> Path:
+        """`jobs/ray.log`: what the bridge to a Ray cluster printed."""
+        return self.jobs / "ray.log"
+
+    @property
     def trials(self) -> Path:
         """`trials/`."""
         return self.root / "trials"

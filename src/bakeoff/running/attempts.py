@@ -120,7 +120,7 @@ def start(stage: Stage, attempt: Attempt) -> None:
         TrialState(state=State.PREEMPTED, attempt=attempt.number, reason=reason).write(state)
         raise
     attempt.watch = Watch(stage.executor, handles, stage.order.limits, _listen(stage, attempt), attempt.history.spent)
-    stage.sampler.follow(attempt.folder, [handle.pid for handle in handles])
+    stage.sampler.follow(attempt.folder, [handle.pid for handle in handles if not handle.host])
 
 
 def _environment(stage: Stage, attempt: Attempt, rank: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How jobs are started: the interface, and the executor for debugging. The usual one is in `local`."""
+"""How jobs are started: the interface, and the executor for debugging. The usual one: `local`; Ray: `cluster`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import ClassVar
 
 from bakeoff.records.paths import AttemptFolder
 from bakeoff.records.specs import JobSpec
@@ -28,11 +29,13 @@ class Handle:
         job: its id.
         pid: process id of its session leader.
         folder: where it writes.
+        host: the machine that `pid` belongs to; empty for this one.
     """
 
     job: str
     pid: int
     folder: AttemptFolder
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Executor(ABC):
     """
 
     name: str
+    on_this_machine: ClassVar[bool] = True
+    """Whether jobs run here, and so on the devices that are seen here."""
 
     @abstractmethod
     def start(self, folder: AttemptFolder, job: JobSpec, environment: Mapping[str, str] | None = None) -> Handle:

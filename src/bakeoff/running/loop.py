@@ -204,7 +204,8 @@ class Loop:
 
     def _place(self, need: Need) -> Place | None:
         running = [attempt.place for attempt in self.running.values()]
-        return find_place(need, running, visible_devices(), self.stage.order.room)
+        devices = visible_devices() if self.stage.executor.on_this_machine else []
+        return find_place(need, running, devices, self.stage.order.room)
 
     def _waits(self, turn: Turn) -> bool:
         """Whether a trial that it is made of is still to end."""

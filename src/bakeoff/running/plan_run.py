@@ -49,7 +49,7 @@ class RunOrder:
         limits: time limits.
         keep: which models stay after completion: none, best, winner or all.
         lower_is_better: metrics of which the lower score is the better one, by bare name.
-        executor: local or inline.
+        executor: local, inline or ray.
         workers: trials that run at a time, at most.
         room: what the machine has, where trials are packed by what they take; None where `workers` run whatever they take.
         alone: recipes beside whose trials none may run, because their speed is measured.

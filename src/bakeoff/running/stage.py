@@ -10,6 +10,7 @@ from bakeoff.errors import RunError
 from bakeoff.records.files import append_line
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.specs import TrialSpec, preloaded
+from bakeoff.running.cluster import RayExecutor, seating_of
 from bakeoff.running.events import Listener, Warned
 from bakeoff.running.executors import Executor, InlineExecutor
 from bakeoff.running.interrupts import Interrupts
@@ -20,7 +21,7 @@ from bakeoff.running.packing import Measured
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.watching import Stop
 
-EXECUTORS = ("local", "inline")
+EXECUTORS = ("local", "inline", "ray")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def make_executor(order: RunOrder, trials: list[TrialSpec], interrupts: Interrup
         The executor.
 
     Raises:
-        RunError: if no executor has that name, or it runs no several workers.
+        RunError: if no executor has that name, or it cannot run so many workers or such trials.
+        MissingPackageError: if what it needs is not installed.
     """
     if order.executor == "inline":
         if order.workers > 1:
@@ -93,6 +95,20 @@ def make_executor(order: RunOrder, trials: list[TrialSpec], interrupts: Interrup
         return InlineExecutor(order.worker)
     if order.executor == "local":
         return LocalExecutor(preloaded(trials), order.run.warm_console, order.worker, lambda: interrupts.raised)
+    if order.executor == "ray":
+        return _ray_executor(order, trials, interrupts)
     raise RunError(
         f"no executor is called {order.executor!r}", f"--executor {order.executor}", f"known: {', '.join(EXECUTORS)}"
     )
+
+
+def _ray_executor(order: RunOrder, trials: list[TrialSpec], interrupts: Interrupts) -> RayExecutor:
+    if order.room is not None:
+        remedy = "say how many trials may run at a time: --workers 8"
+        raise RunError("auto looks at what this machine has, not at a cluster", "--executor ray --workers auto", remedy)
+    if wide := sorted({trial.recipe.name for trial in trials if trial.recipe.devices > 1}):
+        remedy = "run these with --executor local on a machine with the devices: --only recipe=NAME"
+        raise RunError("the processes of one trial may not be spread over a cluster", f"recipes: {', '.join(wide)}", remedy)
+    threads = max((trial.recipe.training.threads for trial in trials if trial.recipe.training), default=1)
+    seating = seating_of(preloaded(trials), order.run.warm_console, order.workers, threads, order.worker)
+    return RayExecutor(seating, order.run.bridge_console, lambda: interrupts.raised)
