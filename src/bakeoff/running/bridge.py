@@ -17,6 +17,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ TICK_SECONDS = 0.02
 KILL_SECONDS = 10.0
 """How long a seat may take to end a job that was killed, until it is ended itself."""
 CLOSE_SECONDS = 15.0
+KNOCK_SECONDS = 10.0
 OBJECT_STORE_BYTES = 80_000_000
 """Near the least that Ray takes: nothing of size goes through it."""
 NOWHERE = "a machine that was lost"
@@ -72,6 +74,7 @@ class Cluster:
         self._awaited: dict[Any, tuple[str, str]] = {}
         quiet = {"logging_level": "ERROR", "log_to_driver": False}
         if seating.address:
+            knock(seating.address)
             ray.init(address=seating.address, **quiet)
         else:
             # short: the paths of its sockets have to fit into 107 characters
@@ -193,6 +196,24 @@ class Cluster:
 
     def _say(self, word: str, what: Any) -> None:
         say(self._out, {word: what})
+
+
+def knock(address: str) -> None:
+    """See that somebody listens where a cluster should be: Ray would try for minutes.
+
+    Args:
+        address: host and port, or a word that Ray knows, which is left to it.
+
+    Raises:
+        ConnectionError: if nobody does.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
+    except OSError as error:
+        raise ConnectionError(f"nobody answers at {address} ({error})") from error
 
 
 def say(out: TextIO, message: dict[str, Any]) -> None:
