@@ -78,7 +78,9 @@ def command(
     from bakeoff.cli.display import display
 
     if not no_check:
-        _see_that_ready(study, profile, overrides or (), run_dir, max(1, workers))  # packed trials see to memory themselves
+        # packed trials see to memory themselves, and of a cluster only what this machine is like is known
+        here = 1 if executor == "ray" else max(1, workers)
+        _see_that_ready(study, profile, overrides or (), run_dir, here)
     options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials, workers)
     planned = api.plan(study, profile, overrides or ())
     with display(planned.plan, _foretold(planned)) as listener:

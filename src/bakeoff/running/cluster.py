@@ -41,6 +41,8 @@ QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # trials that run out of memory are the runner's to see to; Ray would kill them at a share of the machine's memory
     "RAY_memory_monitor_refresh_ms": "0",
+    # Ray would let its workers, and all that they start, stand back behind every other process of the machine
+    "RAY_worker_niceness": "0",
     # what a job without GPUs sees is what its machine shows
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
