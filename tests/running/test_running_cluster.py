@@ -86,7 +86,7 @@ def test_it_gives_what_one_machine_gives_and_survives_the_loss_of_a_seat_and_of_
         if len(at_work) == 2 and not broken:
             broken.append("seat")
             os.kill(seats()[0].pid, signal.SIGKILL)
-        elif len(at_work) == 2 and broken == ["seat"]:
+        elif len(at_work) == 2 and lost and broken == ["seat"]:
             broken.append("node")
             nodes.lose_one()
             nodes.add()
@@ -120,7 +120,7 @@ def test_without_its_head_a_run_stops_and_the_same_command_goes_on(
         if isinstance(event, Progress) and event.trial == order.plan.trials[1].id and not nodes.stopped:
             nodes.stop()
 
-    with pytest.raises(BakeoffError, match="bridge to Ray"):
+    with pytest.raises(BakeoffError, match=r"bridge to Ray|Ray cannot be reached"):
         run_study(order, listen)
     assert done == [order.plan.trials[0].id]
     until(lambda: not seats())
