@@ -10,7 +10,7 @@ import pytest
 
 from bakeoff.catalog.datasets import SEMEVAL_LABELS
 from bakeoff.data.dataset import open_dataset, write_dataset
-from bakeoff.data.emotions import read_isear, read_meld, read_semeval, says_nothing
+from bakeoff.data.emotions import read_isear, read_meld, read_semeval, says_nothing, unspoiled
 from bakeoff.data.glue import read_mrpc, read_rte, read_sst2
 from bakeoff.data.rows import Answer, Import, Row
 from bakeoff.data.squad import read_folder
@@ -147,3 +147,16 @@ def test_a_dataset_without_pairs_has_none(tmp_path: Path) -> None:
     assert not dataset.has("seconds")
     assert dataset.seconds("train") == [""]
     assert dataset.answers("train") == [()]
+
+
+@pytest.mark.parametrize(
+    ("published", "text"),
+    [
+        ("a &amp; b &lt;3", "a & b <3"),
+        (r"first\n\nsecond  third", "first second third"),
+        ("I\x92ve seen", "I\u2019ve seen"),
+        ("&amp;amp; caf\u00e9 \U0001f600", "& caf\u00e9 \U0001f600"),
+    ],
+)
+def test_what_the_collection_did_to_tweets_is_undone(published: str, text: str) -> None:
+    assert unspoiled(published) == text

@@ -6,6 +6,7 @@ What is cleaned, dropped and split is counted: rows in the file = rows stored + 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from collections import Counter
@@ -23,6 +24,7 @@ from bakeoff.errors import DataError
 SEMEVAL_FILES = {"train": "2018-E-c-En-train.txt", "test": "2018-E-c-En-dev.txt"}
 MELD_FILES = {"train": "train_sent_emo.csv", "validation": "dev_sent_emo.csv", "test": "test_sent_emo.csv"}
 SEED = 0
+C1 = re.compile(r"[\x80-\x9f]")
 NO_RESPONSE = re.compile(
     r"no (res?ponse|answer|emotion)|not? (applicable|experienced)|never (experienced|felt)|(doesn't|does not) apply|blank"
     r"|^(i )?(do|can) ?not (know|remember|recall|think)|^(the )?same as (in|above|for)"
@@ -42,7 +44,8 @@ def read_semeval(folder: Path) -> Import:
     """Read SemEval-2018 Task 1 E-c, English.
 
     The published test set has no labels. Test is the published development set, and validation is drawn from the training
-    set, as large as that.
+    set, as large as that. What the collection did to tweets is undone: `&amp;` is `&` again, a line break written as `\\n` and all
+    white space become one space, signs of Windows' own encoding are what they were (see `unspoiled`).
 
     Args:
         folder: has 2018-E-c-En-train.txt and 2018-E-c-En-dev.txt.
@@ -63,7 +66,7 @@ def read_semeval(folder: Path) -> Import:
             marks = [record.fields[label] for label in SEMEVAL_LABELS]
             if set(marks) <= {"0", "1"}:
                 labels = tuple(position for position, mark in enumerate(marks) if mark == "1")
-                found[split].append(Row(record.fields["ID"], record.fields["Tweet"], labels))
+                found[split].append(Row(record.fields["ID"], unspoiled(record.fields["Tweet"]), labels))
             else:
                 faults.add(folder / name, record.line, f"the labels are {marks}; expected 0 or 1 each")
     faults.check(folder)
@@ -74,6 +77,20 @@ def read_semeval(folder: Path) -> Import:
         "validation: drawn from the published training set, stratified by labels, seed 0; test: the published development set"
     )
     return Import("semeval2018_ec", SEMEVAL_LABELS, splits, {split: {} for split in splits}, sources, splitting=splitting)
+
+
+def unspoiled(text: str) -> str:
+    """Undo what the collection of tweets did to a text.
+
+    Args:
+        text: the text as published.
+
+    Returns:
+        The text without entities of HTML, written line breaks and C1 signs, which Windows' encoding 1252 has for others.
+    """
+    plain = html.unescape(html.unescape(text)).replace("\\n", " ").replace("\\r", " ")
+    mended = C1.sub(lambda found: found[0].encode("latin-1").decode("cp1252", "replace"), plain)
+    return " ".join(mended.split())
 
 
 def read_isear(folder: Path) -> Import:
