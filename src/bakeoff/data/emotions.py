@@ -44,8 +44,8 @@ def read_semeval(folder: Path) -> Import:
     """Read SemEval-2018 Task 1 E-c, English.
 
     The published test set has no labels. Test is the published development set, and validation is drawn from the training
-    set, as large as that. What the collection did to tweets is undone: `&amp;` is `&` again, a line break written as `\\n` and all
-    white space become one space, signs of Windows' own encoding are what they were (see `unspoiled`).
+    set, as large as that. What the collection did to tweets is undone (see `unspoiled`): entities of HTML, written line breaks,
+    signs of Windows' own encoding.
 
     Args:
         folder: has 2018-E-c-En-train.txt and 2018-E-c-En-dev.txt.
