@@ -97,7 +97,7 @@ class StudyError(BakeoffError):
         super().__init__(
             f"the study has {len(faults)} {noun}",
             where,
-            "mend the lines named above; `bakeoff schema` prints a JSON schema that editors understand",
+            "mend what is named above; `bakeoff schema` prints a JSON schema that editors understand",
         )
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from rich.progress import TextColumn
 
 from bakeoff.cli import plain
 from bakeoff.cli.display import Lines, Live
-from bakeoff.cli.shown import cell, duration, make_table, safe, score, size
+from bakeoff.cli.shown import cell, duration, make_table, pace, safe, score, size
 from bakeoff.cli.tracking import Tracker
 from bakeoff.records.results import State
 from bakeoff.records.specs import Component, Plan, RecipeSpec, TaskSpec, TrialSpec
@@ -134,3 +134,7 @@ def test_signs_have_a_likeness_where_an_encoding_lacks_them(encoding: str) -> No
     assert ("\u732b" in shown) == (encoding == "utf-8")
     with pytest.raises(UnicodeDecodeError):
         b"\xff".decode("utf-8", plain.HANDLER)
+
+
+def test_a_slow_trial_has_a_pace_too() -> None:
+    assert [pace(rate) for rate in (0.41, 9.96, 10, 1234.5)] == [f"{rate} examples/s" for rate in ("0.4", "10.0", "10", "1234")]

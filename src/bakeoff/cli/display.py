@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakeoff.cli.shown import console, duration, safe, score, shown_path
+from bakeoff.cli.shown import console, duration, pace, safe, score, shown_path
 from bakeoff.cli.tracking import Current, Tracker, title
 from bakeoff.records.decisions import Decision
 from bakeoff.records.results import State
@@ -104,7 +104,7 @@ class Lines:
     def _tell_validation(self, trial: str) -> None:
         current = self.tracker.running.get(trial)
         if current is not None and current.score is not None:
-            rate = f", {current.rate:.0f} examples/s" if current.rate else ""
+            rate = f", {pace(current.rate)}" if current.rate else ""
             words = f"step {current.step}/{current.steps}{rate}, validation {current.trial.task.metric} {score(current.score)}"
             self._say(f"        {self._whose(trial)}{words}")
 
@@ -226,7 +226,7 @@ class Live(Lines):
         if not current.steps:
             return
         parts = [f"step {current.step}/{current.steps}"]
-        parts += [f"{current.rate:.0f} examples/s"] if current.rate else []
+        parts += [pace(current.rate)] if current.rate else []
         parts += [f"{current.trial.task.metric} {score(current.score)}"] if current.score is not None else []
         # the last step is not the end: outputs are still to be computed, and the clock is to go on
         total = current.steps * (1 + END_SHARE)

@@ -169,6 +169,18 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def pace(rate: float) -> str:
+    """How fast a trial goes.
+
+    Args:
+        rate: examples a second.
+
+    Returns:
+        Such as "120 examples/s" or "0.4 examples/s".
+    """
+    return f"{rate:.0f} examples/s" if rate >= 10 else f"{rate:.1f} examples/s"
+
+
 def size(count: int) -> str:
     """A number of bytes in words.
 
