@@ -15,6 +15,8 @@ import yaml
 from accelerate.state import AcceleratorState
 
 from bakeoff import api
+from bakeoff.catalog import registry
+from bakeoff.catalog.cards import MethodCard
 from bakeoff.errors import FormatError, ModelError, RunError
 from bakeoff.records.paths import AttemptFolder, Home
 from bakeoff.records.results import Outcome, State, verify_manifest
@@ -194,3 +196,9 @@ def test_a_changed_record_is_refused(kept: Kept, tmp_path: Path) -> None:
     record.write_text(record.read_text().replace('"merged"', '"onnx"'))
     with pytest.raises(FormatError):
         api.find_served(target)
+
+
+def test_methods_that_keep_no_model_are_known() -> None:
+    """What only counts, compares or averages outputs leaves nothing that could be put to use."""
+    kept_by = {name for name, card in registry.cards("method").items() if isinstance(card, MethodCard) and card.keeps_model}
+    assert kept_by == {"full", "lora", "linear-probe", "weight-average", "distill"}
