@@ -15,7 +15,7 @@ from bakeoff.errors import DataError, RunError
 from bakeoff.records.files import sha256_file
 from bakeoff.records.representations import VECTORS, Representation
 from bakeoff.records.specs import TaskSpec
-from bakeoff.report.drift_page import ratio
+from bakeoff.report.drift_page import layer_words, ratio
 from bakeoff.stats.replicates import Replicates
 
 EXAMPLES, WIDTH = 120, 16
@@ -121,3 +121,8 @@ def test_changed_vectors_are_refused_and_the_file_says_all(read: TaskLayers, tmp
 def test_ratios_are_said_in_words() -> None:
     assert ratio(Spread(values=[], mean=0.4, low=-0.1, high=0.7)) == "60 % less (30 % less to 100 % less)"
     assert ratio(Spread(values=[], mean=1.5, low=-math.inf, high=math.inf)) == "50 % more (interval without end)"
+
+
+def test_layers_in_words() -> None:
+    said = [layer_words(layers) for layers in ([1, 2, 3], [5, 2], [6], [0, 1], [1, 2, 4])]
+    assert said == ["layers 1 to 3", "layers 2, 5", "layer 6", "layers 0, 1", "layers 1, 2, 4"]

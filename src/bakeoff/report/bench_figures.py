@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = "os^Dv<>PX*"
+FULLY_MARKED = 8.0
+"""Last over first number of a logarithmic axis up to which every mark has room for its number."""
 
 
 def bench_figures(run: RunFolder, bench: Bench) -> dict[str, Figure]:
@@ -83,7 +85,7 @@ def front(bench: Bench, name: str) -> Sketch:
             )
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}" if _few(bench) else "")
+        axes.xaxis.set_minor_formatter(lambda value, _: _between_decades(value, axes.get_xlim()))
         axes.margins(x=0.1, y=0.18)
         axes.set_xlabel("median latency of one text, ms")
         axes.set_title(shown(f"{bench.metric} on validation"), loc="left", fontsize=10, color=palette.INK)
@@ -113,10 +115,10 @@ def front(bench: Bench, name: str) -> Sketch:
     )
 
 
-def _few(bench: Bench) -> bool:
-    """Whether times lie within one decade: then the ticks between need numbers too."""
-    times = [one.p50.mean for one in bench.variants]
-    return max(times) < 10 * min(times)
+def _between_decades(value: float, ends: tuple[float, float]) -> str:
+    """What stands at a mark between powers of ten: on a short axis its number, on a longer one only 2 and 5."""
+    digit = round(value / 10 ** math.floor(math.log10(value)))
+    return f"{value:g}" if digit in (2, 5) or ends[1] / ends[0] < FULLY_MARKED else ""
 
 
 def _legend(axes: Axes, bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,27 @@ def write_drift_page(run: RunFolder, drift: Drift) -> Path:
         Path of the page.
     """
     tasks = [{"facts": task, "figures": drift_figures(run, task, number)} for number, task in enumerate(drift.tasks, start=1)]
-    page = template("drift.html", {"spread": spread, "number": number_words, "ratio": ratio}).render(
+    page = template("drift.html", {"spread": spread, "number": number_words, "ratio": ratio, "layers": layer_words}).render(
         drift=drift,
         tasks=tasks,
     )
     write_page(run, run.drift_page, page)
     return run.drift_page
+
+
+def layer_words(layers: Sequence[int]) -> str:
+    """Layers in words.
+
+    Args:
+        layers: their numbers, 0 for the embeddings.
+
+    Returns:
+        Such as "layers 1 to 6", "layers 2, 5" or "layer 6".
+    """
+    numbers = sorted(set(layers))
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"layers {numbers[0]} to {numbers[-1]}"
+    return f"layer{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def number_words(value: float) -> str:
