@@ -280,7 +280,7 @@ def too_old() -> dict[str, str] | None:
     if tuple(int(part) for part in ray.__version__.split(".")[:2]) >= REQUIRED:
         return None
     what = f"Ray {ray.__version__} lets a web page drive a cluster through its dashboard"
-    return {"what": what, "where": str(ray.__file__), "remedy": "pip install 'ray>=2.52'"}
+    return {"what": what, "where": str(ray.__file__), "remedy": "pip install 'bakeoff[ray]'"}
 
 
 def serve(cluster: Cluster) -> None:
