@@ -3,7 +3,7 @@ VENV := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 CODE := src tests benchmarks calibration soak
 
-.PHONY: setup check format test test-lowest report-check server-check bench calibration soak
+.PHONY: setup check format test test-lowest report-check server-check cluster bench calibration soak
 
 setup:
 	python3 -m venv .venv
@@ -41,6 +41,10 @@ report-check:
 # ARGS="--pictures FOLDER" keeps pictures of it. Needs chromium and the npm registry for the page.
 server-check:
 	"$(BIN)/python" tests/check_server.py $(ARGS)
+
+# A Ray cluster that loses a seat, a node and its head. The tests of every day start one without losses.
+cluster:
+	"$(BIN)/pytest" -m cluster tests/running
 
 # Paired with transformers' Trainer; about ten minutes on an otherwise idle machine. The last result stands in benchmarks/results.
 bench:

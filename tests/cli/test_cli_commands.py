@@ -247,7 +247,7 @@ def test_a_faulty_study_names_its_lines(call: Call, tmp_path: Path) -> None:
 
 def test_an_unknown_executor_is_an_error(call: Call, study: str) -> None:
     said = call("run", study, "--executor", "cloud")
-    assert (said.code, said.err.splitlines()[-1]) == (2, "remedy: known: local, inline")
+    assert (said.code, said.err.splitlines()[-1]) == (2, "remedy: known: local, inline, ray")
 
 
 def test_a_bug_of_ours_shows_its_traceback(call: Call, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
