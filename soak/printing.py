@@ -204,3 +204,25 @@ def _markdown(body: dict[str, Any]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def keep_finding(name: str, command: str, found: dict[str, Any], faults: Sequence[str]) -> int:
+    """Keep and print what a command found that is no row of the table.
+
+    Args:
+        name: of the file in `results/`, without its ending.
+        command: how it was called.
+        found: what it tried, and what came of it.
+        faults: a line for whatever does not hold.
+
+    Returns:
+        0 if all holds.
+    """
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    body = {"command": command, "commit": commit(), "date": when, "environment": environment()}
+    body |= {"held": not faults, "faults": list(faults), **found}
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({key: value for key, value in body.items() if key != "environment"}, indent=1))
+    print(f"kept: {path}\n{'all holds' if not faults else 'not all holds'}")
+    return int(bool(faults))

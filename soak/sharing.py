@@ -20,14 +20,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bakeoff.records.environment import environment
 from bakeoff.records.paths import Home, RunFolder
 from soak.judging import result_hashes
-from soak.printing import RESULTS, commit
+from soak.printing import keep_finding
 from soak.processes import ROOT, Ended
 from soak.reference import Study
 
@@ -302,22 +300,8 @@ def keep(found: dict[str, Any], faults: list[str]) -> int:
     Returns:
         0 if all holds.
     """
-    body = {
-        "command": "python -m soak.sharing",
-        "commit": commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment(),
-        "study": f"{STUDY.relative_to(ROOT)} --profile {PROFILE}",
-        "rows": ROWS,
-        "held": not faults,
-        "faults": faults,
-        **found,
-    }
-    path = RESULTS / "sharing.json"
-    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({key: value for key, value in body.items() if key != "environment"}, indent=1))
-    print(f"kept: {path}\n{'all holds' if not faults else 'not all holds'}")
-    return int(bool(faults))
+    study = f"{STUDY.relative_to(ROOT)} --profile {PROFILE}"
+    return keep_finding("sharing", "python -m soak.sharing", {"study": study, "rows": ROWS, **found}, faults)
 
 
 if __name__ == "__main__":

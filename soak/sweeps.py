@@ -25,18 +25,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.folder import read_plans
 from bakeoff.records.decisions import Proposal
-from bakeoff.records.environment import environment
 from bakeoff.records.paths import Home, RunFolder
 from bakeoff.steering.history import History
 from soak.imports import Imports, client_of
 from soak.judging import complete_attempts, result_hashes
-from soak.printing import RESULTS, commit
+from soak.printing import keep_finding
 from soak.processes import ROOT, Command, children_of, wait_until
 from soak.reference import DROPOUT, Study, materials
 
@@ -351,24 +349,14 @@ def keep(asked: argparse.Namespace, runs: dict[str, RunFolder], faults: list[str
         0 if all holds.
     """
     options = f"--model {asked.model} --kills {asked.kills} --proposals {asked.proposals} --seed {asked.seed}"
-    body = {
-        "command": f"python -m soak.sweeps {options}",
-        "commit": commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment(),
+    tried = {
         "study": f"{STUDY.relative_to(ROOT)} --profile {PROFILE}",
         "model": asked.model,
         "rows": ROWS[asked.model],
-        "held": not faults,
-        "faults": faults,
         "results_compared": len(result_hashes(runs[UNDISTURBED])),
         **{name: {key: value for key, value in one.items() if key != "said"} for name, one in found.items()},
     }
-    path = RESULTS / f"sweep-{asked.model}.json"
-    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({key: value for key, value in body.items() if key != "environment"}, indent=1))
-    print(f"kept: {path}\n{'all holds' if not faults else 'not all holds'}")
-    return int(bool(faults))
+    return keep_finding(f"sweep-{asked.model}", f"python -m soak.sweeps {options}", tried, faults)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
+from typing import TypeVar
 
 from bakeoff.analysis.folder import TrialRecord
 from bakeoff.analysis.trial_model import Number
@@ -12,6 +14,8 @@ from bakeoff.records.audits import Audit
 from bakeoff.records.data_cards import DataCard, treatment_words
 from bakeoff.records.paths import RunFolder
 from bakeoff.records.specs import Spec, TaskSpec
+
+AnyRecord = TypeVar("AnyRecord", Audit, DataCard)
 
 
 class DrawnLabels(Spec):
@@ -44,11 +48,7 @@ def read_audit(run: RunFolder, task: TaskSpec) -> Audit | None:
     Returns:
         The audit; None where the run has none that can be read, or has that of other data.
     """
-    try:
-        audit = Audit.read(run.audit(task.name))
-    except (FormatError, ValueError):
-        return None
-    return audit if audit.fingerprint == task.fingerprint else None
+    return _of_the_same_data(Audit, run.audit(task.name), task)
 
 
 def read_card(run: RunFolder, task: TaskSpec) -> DataCard | None:
@@ -61,11 +61,15 @@ def read_card(run: RunFolder, task: TaskSpec) -> DataCard | None:
     Returns:
         The card; None where the run has none that can be read, or has that of other data.
     """
+    return _of_the_same_data(DataCard, run.card(task.name), task)
+
+
+def _of_the_same_data(kind: type[AnyRecord], path: Path, task: TaskSpec) -> AnyRecord | None:
     try:
-        card = DataCard.read(run.card(task.name))
+        found = kind.read(path)
     except (FormatError, ValueError):
         return None
-    return card if card.fingerprint == task.fingerprint else None
+    return found if found.fingerprint == task.fingerprint else None
 
 
 def treatments_of(records: Sequence[TrialRecord]) -> dict[str, str]:
