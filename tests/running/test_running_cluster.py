@@ -18,6 +18,7 @@ from bakeoff.records.specs import JobSpec
 from bakeoff.running import cluster
 from bakeoff.running.cluster import RayExecutor, seating_of
 from bakeoff.running.events import Event, Progress, TrialEnded, TrialGoesOn
+from bakeoff.running.packing import Room
 from bakeoff.running.plan_run import RunOrder
 from bakeoff.running.runner import run_study
 from bakeoff.running.seat import Seat
@@ -160,6 +161,18 @@ def test_what_a_cluster_cannot_run_is_refused_before_anything_begins(
     with pytest.raises(MissingPackageError, match="not installed") as caught:
         run_study(make_order("ok", executor="ray"))
     assert "bakeoff[ray]" in caught.value.remedy
+
+
+def test_what_only_one_machine_can_do_is_refused(make_order: MakeOrder) -> None:
+    with pytest.raises(RunError, match="not at a cluster") as caught:
+        run_study(make_order("ok", executor="ray", room=Room(cores=2, memory=1)))
+    assert "--workers 8" in caught.value.remedy
+    order = make_order("ok", executor="ray")
+    trial = order.plan.trials[0]
+    wide = trial.model_copy(update={"recipe": trial.recipe.model_copy(update={"devices": 2})})
+    with pytest.raises(RunError, match="may not be spread over a cluster") as caught:
+        run_study(replace(order, plan=order.plan.model_copy(update={"trials": [wide]})))
+    assert caught.value.where == "recipes: ok"
 
 
 def test_a_seat_refuses_another_version_and_a_disk_that_it_does_not_share(tmp_path: Path) -> None:

@@ -87,6 +87,18 @@ def test_estimates_come_from_like_trials_first(make_order: MakeOrder) -> None:
     assert estimate.left([], current=None) is None
 
 
+def test_rough_guesses_say_how_trials_compare_and_nothing_before_one_was_seen(make_order: MakeOrder) -> None:
+    large, small, other = make_order("a", "b", "c").plan.trials
+    estimate = Estimate()
+    estimate.guess(large, 100.0)
+    estimate.guess(small, 1.0)
+    assert estimate.left([large, small]) is None
+    estimate.learn(large, 500.0)
+    assert estimate.left([small]) == 5.0
+    assert estimate.left([other]) == 500.0
+    assert estimate.surprise(large, 500.0) is None
+
+
 def test_a_trial_s_rest_follows_its_rate() -> None:
     assert left_of_trial(5, 20, 10.0) == 30.0
     assert left_of_trial(0, 20, 10.0) is None

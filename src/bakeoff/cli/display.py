@@ -234,21 +234,26 @@ class Live(Lines):
 
 
 @contextmanager
-def display(plan: Plan, foretold: Mapping[str, float] | None = None) -> Iterator[Listener]:
+def display(
+    plan: Plan, foretold: Mapping[str, float] | None = None, guessed: Mapping[str, float] | None = None
+) -> Iterator[Listener]:
     """A listener that shows a run while the context lasts.
 
     Args:
         plan: the plan.
         foretold: seconds that trials are expected to take, by id.
+        guessed: the same where it is a rough guess, of which only how trials compare is used.
 
     Yields:
         The listener.
     """
     out = console(stderr=True)
     tracker = Tracker(plan)
-    ids = {trial.id: trial for trial in plan.trials} if foretold else {}
+    ids = {trial.id: trial for trial in plan.trials} if foretold or guessed else {}
     for trial_id, seconds in (foretold or {}).items():
         tracker.estimate.foretell(ids[trial_id], seconds)
+    for trial_id, seconds in (guessed or {}).items():
+        tracker.estimate.guess(ids[trial_id], seconds)
     if not out.is_terminal:
         yield Lines(tracker, out)
         return

@@ -83,19 +83,22 @@ def command(
         _see_that_ready(study, profile, overrides or (), run_dir, here)
     options = api.RunOptions(run_dir, new, executor, tuple(only or ()), again_failed, trials, workers)
     planned = api.plan(study, profile, overrides or ())
-    with display(planned.plan, _foretold(planned)) as listener:
+    with display(planned.plan, *_foretold(planned)) as listener:
         summary = api.run(planned, overrides=overrides or (), options=options, listener=listener)
     words = api.run_command(planned, overrides or (), summary.run)
     conclude(summary, shlex.join(words), as_json)
     raise typer.Exit(summary.exit_code)
 
 
-def _foretold(planned: api.PlannedStudy) -> dict[str, float]:
-    """Seconds that trials will take, by id, where something like them was measured here: a mere guess is not shown."""
+def _foretold(planned: api.PlannedStudy) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds that trials will take, by id: where something like them was measured here, and where that is a mere guess."""
     from bakeoff import api
 
     trials = api.estimate(planned).trials
-    return {trial.trial.id: trial.seconds.expected for trial in trials if trial.measured}
+    return (
+        {trial.trial.id: trial.seconds.expected for trial in trials if trial.measured},
+        {trial.trial.id: trial.seconds.expected for trial in trials if not trial.measured},
+    )
 
 
 def _see_that_ready(study: str, profile: str | None, overrides: Sequence[str], run_dir: Path | None, workers: int) -> None:

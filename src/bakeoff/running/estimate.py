@@ -17,6 +17,7 @@ class Estimate:
     def __init__(self) -> None:
         self._seen: dict[Group, list[float]] = defaultdict(list)
         self._foretold: dict[Group, float] = {}
+        self._guessed: dict[Group, float] = {}
         self._surprising: set[Group] = set()
 
     def foretell(self, trial: TrialSpec, seconds: float) -> None:
@@ -27,6 +28,15 @@ class Estimate:
             seconds: how long it is expected to take.
         """
         self._foretold[_group(trial)] = seconds
+
+    def guess(self, trial: TrialSpec, seconds: float) -> None:
+        """Take note of what a trial may take where nothing like it was measured: only how it compares with others is used.
+
+        Args:
+            trial: the trial.
+            seconds: a rough guess.
+        """
+        self._guessed[_group(trial)] = seconds
 
     def surprise(self, trial: TrialSpec, seconds: float) -> float | None:
         """What was foretold for a trial, if it took longer or shorter by more than half of that; once a recipe on a task.
@@ -63,21 +73,21 @@ class Estimate:
 
         Returns:
             Seconds: the mean of its recipe on its task; else what was foretold, mended by how the foretold ones seen so far
-            came out; else the mean of everything seen; else the guess.
+            came out; else a rough guess, mended likewise, where any guessed one was seen; else the mean of everything seen;
+            else the guess.
         """
         group = _group(trial)
         if group not in self._seen and group in self._foretold:
-            return self._foretold[group] * self._mend
+            return self._foretold[group] * (self._ratio(self._foretold) or 1.0)
+        if group not in self._seen and group in self._guessed and (ratio := self._ratio(self._guessed)) is not None:
+            return self._guessed[group] * ratio
         seen = self._seen.get(_group(trial)) or [seconds for group in self._seen.values() for seconds in group]
         return sum(seen) / len(seen) if seen else guess
 
-    @property
-    def _mend(self) -> float:
-        """Time of the trials seen so far over what was foretold for them."""
-        pairs = [
-            (sum(seen) / len(seen), self._foretold[group]) for group, seen in self._seen.items() if group in self._foretold
-        ]
-        return sum(seen for seen, _ in pairs) / sum(told for _, told in pairs) if pairs else 1.0
+    def _ratio(self, told: dict[Group, float]) -> float | None:
+        """Time of the trials seen so far over what was told of them; None if none of those was seen."""
+        pairs = [(sum(seen) / len(seen), told[group]) for group, seen in self._seen.items() if told.get(group)]
+        return sum(seen for seen, _ in pairs) / sum(said for _, said in pairs) if pairs else None
 
     def left(self, trials: list[TrialSpec], current: float | None = None, guess: float | None = None) -> float | None:
         """What is left.
