@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from bakeoff.analysis import claims
+from bakeoff.analysis import claims, verdict
 from bakeoff.analysis.analyse import analyse
 from bakeoff.analysis.comparisons import Compared, own_scores
 from bakeoff.analysis.load import read_analysis
@@ -199,6 +199,7 @@ def test_rules(tmp_path: Path, rules: dict[str, str], ends: dict[tuple[str, int]
     assert found.verdict.colour == colour
     assert exit_code(found.verdict.colour) == code
     assert found.verdict.paragraph.startswith(colour.capitalize())
+    assert found.verdict.paragraph.split("\n")[0] == found.verdict.headline
     assert found.verdict.declared is bool(rules)
 
 
@@ -302,3 +303,15 @@ def test_the_interval_of_a_score_ends_where_its_metric_does() -> None:
     assert (bce.low, bce.mean, bce.high) == (0.0, pytest.approx(0.85), 1.0)
     assert not np.isfinite([one.low, one.high]).any(), "that nothing is known must not look like an interval from 0 to 1"
     assert {card.name: card.bounds for card in METRICS if card.bounds != (0, 1)} == {"mcc": (-1, 1)}
+
+
+def test_recipes_with_one_and_the_same_mean_are_not_told_as_a_lead() -> None:
+    def said(**values: float) -> str:
+        pairs = [SimpleNamespace(recipe="a", rival=name, value=value, relevance="open") for name, value in values.items()]
+        shown = [name for name, value in values.items() if value < 0.5]
+        task = SimpleNamespace(task="t", leader="a", metric="m", not_shown_worse=["a", *shown], pairs=pairs)
+        return verdict._leader(task)  # type: ignore[arg-type]
+
+    assert said(b=0.0, c=0.1) == "On t, a has the best mean m, the same as b; not shown to be worse: c."
+    assert said(b=0.0, c=0.9) == "On t, a has the best mean m, the same as b, and every other recipe is shown to be worse."
+    assert said(b=0.0) == "On t, a has the best mean m, the same as b; there is no other."

@@ -1,4 +1,4 @@
-"""The verdict: green, yellow or red by the study's rules, and one paragraph that says no more than is known."""
+"""The verdict: green, yellow or red by the study's rules, and a few sentences that say no more than is known."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def judge(rules: Rules, facts: Facts) -> Verdict:
         conditions=[*conditions, *others],
         capped=capped,
         headline=headline,
-        paragraph=" ".join([headline, *_sentences(colour, capped, facts)]),
+        paragraph="\n".join([headline, *_sentences(colour, capped, facts)]),
     )
 
 
@@ -233,15 +233,20 @@ def _open(claims: Sequence[ClaimAnswer]) -> list[str]:
 
 def _leader(task: TaskComparison) -> str:
     """Who leads, and how sure that is; a lead that is not shown is not called one."""
-    equals = task.not_shown_worse[1:]
+    mine = [pair for pair in task.pairs if task.leader in (pair.recipe, pair.rival)]
+    tied = {pair.rival if pair.recipe == task.leader else pair.recipe for pair in mine if pair.value == 0}
+    same = [name for name in task.not_shown_worse[1:] if name in tied]
+    equals = [name for name in task.not_shown_worse[1:] if name not in tied]
     lead = f"On {task.task}, {task.leader} has the best mean {task.metric}"
+    if same:
+        lead += f", the same as {', '.join(same)}"
     if equals:
         sentence = f"{lead}; not shown to be worse: {', '.join(equals)}."
-    elif len(task.pairs) > 0:
+    elif len(mine) > len(same):
         sentence = f"{lead}, and every other recipe is shown to be worse."
     else:
         sentence = f"{lead}; there is no other."
-    negligible = [pair for pair in task.pairs if task.leader in (pair.recipe, pair.rival) and pair.relevance == "negligible"]
+    negligible = [pair for pair in mine if pair.relevance == "negligible" and pair.value != 0]
     names = [_other(pair, task.leader) for pair in negligible]
     return f"{sentence} Practically equal to it (within half a point): {', '.join(names)}." if names else sentence
 

@@ -319,7 +319,7 @@ class Verdict(Spec):
         conditions: their conditions.
         capped: why it is not green although the rule of green holds; empty if it is, or the rule does not.
         headline: the colour and the answer to the main claim.
-        paragraph: the verdict in plain words; it begins with the headline.
+        paragraph: the verdict in plain words, a line a thought; the first line is the headline.
     """
 
     colour: Colour

@@ -56,7 +56,7 @@ def print_ranking(analysis: Analysis) -> None:
     """
     out = console()
     if analysis.conclusions is not None:
-        out.print(safe(f"verdict: {analysis.conclusions.verdict.paragraph}"), soft_wrap=True)
+        out.print(safe("verdict: " + analysis.conclusions.verdict.paragraph.replace("\n", "\n  ")), soft_wrap=True)
     for task in analysis.tasks:
         rows = [
             {

@@ -42,7 +42,7 @@ def command(run: Run = None, as_json: AsJson = False, fail_on: FailOn = "yellow"
         from bakeoff.report.verdict_view import p_value
 
         out = console()
-        out.print(safe(found.verdict.paragraph), soft_wrap=True)
+        out.print(safe(found.verdict.paragraph.replace("\n", "\n  ")), soft_wrap=True)
         if found.claims:
             rows = [
                 {

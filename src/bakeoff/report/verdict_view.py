@@ -40,7 +40,7 @@ def verdict_view(analysis: Analysis) -> dict[str, Any] | None:
     return {
         "colour": found.verdict.colour,
         "headline": found.verdict.headline,
-        "rest": found.verdict.paragraph.removeprefix(found.verdict.headline).strip(),
+        "rest": found.verdict.paragraph.removeprefix(found.verdict.headline).split("\n")[1:],
         "claims": [_claim(claim) for claim in found.claims],
         "contrasts": [row for number, claim in enumerate(found.claims, start=1) for row in _contrasts(number, claim)],
         "conditions": found.verdict.conditions,

@@ -157,7 +157,7 @@ def _gate(phase: Phase, rehearsal: Rehearsal) -> GateFound | None:
         return None
     verdict = conclusions.verdict
     passed = COLOURS.index(verdict.colour) >= COLOURS.index(phase.gate)
-    return GateFound(wanted=phase.gate, colour=verdict.colour, paragraph=verdict.paragraph, passed=passed)
+    return GateFound(wanted=phase.gate, colour=verdict.colour, paragraph=verdict.paragraph.replace("\n", " "), passed=passed)
 
 
 def spent(run: RunFolder, plan: Plan) -> Spent:
