@@ -28,7 +28,10 @@ STATES = ("empty", "labels", "answer")
 
 def schemathesis(port: int, examples: int, folder: Path, *more: str) -> bool:
     """Whether schemathesis finds nothing."""
-    command = [str(Path(sys.executable).parent / "st"), "run", f"http://127.0.0.1:{port}/openapi.json", "--no-color"]
+    program = Path(sys.executable).parent / "st"
+    if not program.exists():
+        sys.exit("schemathesis is not installed: pip install -e '.[schema]' -c constraints.txt")
+    command = [str(program), "run", f"http://127.0.0.1:{port}/openapi.json", "--no-color"]
     command += ["--generation-deterministic", "--max-examples", str(examples), *more]
     # what it reports stays in a folder of its own
     return subprocess.run(command, check=False, cwd=folder).returncode == 0
